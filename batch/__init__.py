@@ -1,0 +1,1 @@
+"""Many episodes: the runner, progress, the report."""

@@ -1,0 +1,1 @@
+"""Saved runs: savers, the ledger, what a run was and did."""

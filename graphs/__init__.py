@@ -1,0 +1,1 @@
+"""How stages connect: the episode, the learning loop and its periodic subgraphs."""

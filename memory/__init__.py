@@ -1,0 +1,1 @@
+"""Remembered knowledge: records in the home, engines that find them, an add pipeline."""

@@ -1,0 +1,1 @@
+"""Chat models: the factory, recorded answers, the built-in offline solver."""

@@ -1,0 +1,1 @@
+"""One stage per file: plain functions from state to partial state."""

@@ -1,0 +1,1 @@
+"""Numbers in [0, 1]: reward components and how they are weighted."""

@@ -1,0 +1,1 @@
+"""Strangers' code: limits, isolation, a judge apart from the program, a verdict per test."""

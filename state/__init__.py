@@ -1,0 +1,1 @@
+"""What flows through the graphs: JSON-valued types, reducers and errors. Imports only the standard library."""

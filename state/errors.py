@@ -1,0 +1,31 @@
+"""Every error we raise, as one tree.
+
+RatchetError
+├── SetupError            the user can fix this: a setting, a key, a file; exit code 2
+├── TransientError        worth another try: timeout, rate limit, 5xx, a worker that died
+├── PermanentError        this call will never succeed: a refused request, no recorded answer
+└── StoppedError          the user asked to stop (Ctrl-C, SIGTERM); saved work continues later
+
+A wrong answer is none of these: it is data, a verdict. An episode that ends in TransientError or
+PermanentError is an infrastructure failure: it has no reward and never counts as a wrong answer.
+"""
+
+
+class RatchetError(Exception):
+    """Base of what we raise."""
+
+
+class SetupError(RatchetError):
+    """The user can fix this: the message says what is wrong, where, and what to do next."""
+
+
+class TransientError(RatchetError):
+    """Worth another try: a timeout, a rate limit, a server error, a sandbox worker that died."""
+
+
+class PermanentError(RatchetError):
+    """This call will never succeed as it is, and it is not the program's fault."""
+
+
+class StoppedError(RatchetError):
+    """The user asked to stop; what has finished is saved."""

@@ -1,0 +1,115 @@
+"""Open the relational home: SQLite in a folder by default, PostgreSQL by URL."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from state.errors import SetupError, TransientError
+from storage.migrations import migrate
+
+BUSY_TIMEOUT_S = 30  # several processes share one file: wait rather than fail
+
+
+class Home:
+    """The relational home: every capability reads and writes through it.
+
+    On SQLite: WAL and `synchronous=NORMAL`, so a killed process loses nothing that was committed.
+    """
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
+        self.folder = folder
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a connection to read from."""
+        with _named_errors(self.folder), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction: committed at the end of the block, rolled back when it raises."""
+        with _named_errors(self.folder), self.engine.connect() as connection:
+            connection = connection.execution_options(writes=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def open_home(folder: Path) -> Home:
+    """Open, or make, the home in `folder`.
+
+    Raises SetupError when the folder cannot be written or belongs to a newer version of the product.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".write-probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SetupError(
+            f"cannot write to the home {folder}: {error.strerror}. Choose another folder with --home or RATCHET_HOME"
+        ) from error
+    engine = create_engine(
+        f"sqlite:///{folder / 'ratchet.db'}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    )
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    home = Home(engine, folder)
+    with home.writing() as connection:
+        migrate(connection, folder)
+    return home
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose key is not there yet; return how many were new."""
+    if not rows:
+        return 0
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).on_conflict_do_nothing()
+    return connection.execute(statement, list(rows)).rowcount
+
+
+def _configure_sqlite(raw: sqlite3.Connection, _record: object) -> None:
+    raw.isolation_level = None  # we say BEGIN ourselves, below
+    raw.execute("PRAGMA journal_mode=WAL")
+    raw.execute("PRAGMA synchronous=NORMAL")
+    raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a transaction that reads, then writes, would otherwise fail at once when another one wrote in between
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _named_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        text = str(error.orig)
+        if "full" in text or getattr(error.orig, "errno", None) == errno.ENOSPC:
+            raise SetupError(f"no space left for {folder}: free some, then run the same command again") from error
+        if "locked" in text:
+            raise TransientError(f"the database in {folder} stayed locked for {BUSY_TIMEOUT_S} s") from error
+        if "readonly" in text or "unable to open" in text:
+            raise SetupError(f"cannot write to {folder}: {text}. Choose another folder with --home") from error
+        raise
+    except DBAPIError as error:
+        if "not a database" in str(error.orig) or "malformed" in str(error.orig):
+            raise SetupError(
+                f"{folder / 'ratchet.db'} is damaged or no database: move {folder} away and run again"
+            ) from error
+        raise

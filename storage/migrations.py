@@ -1,0 +1,33 @@
+"""The home's schema version: made new, brought up to date, or refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, select
+
+from state.errors import SetupError
+from storage.tables import home_meta, metadata
+
+# One step per version after the first: MIGRATIONS[n] brings version n + 1 to n + 2.
+MIGRATIONS: list[Callable[[Connection], None]] = []
+SCHEMA_VERSION = 1 + len(MIGRATIONS)
+
+
+def migrate(connection: Connection, folder: Path) -> None:
+    """Make the tables, or bring them to this version's schema; the caller's transaction makes it all or nothing.
+
+    Raises SetupError for a home of a newer version.
+    """
+    if not inspect(connection).has_table("home_meta"):
+        metadata.create_all(connection)
+        connection.execute(home_meta.insert().values(key="schema_version", value=str(SCHEMA_VERSION)))
+        return
+    found = int(connection.execute(select(home_meta.c.value).where(home_meta.c.key == "schema_version")).scalar_one())
+    if found > SCHEMA_VERSION:
+        raise SetupError(
+            f"the home {folder} was made by a newer version (schema {found}; this one knows {SCHEMA_VERSION}). "
+            "Update ratchet, or choose another folder with --home"
+        )
+    for step in MIGRATIONS[found - 1 :]:
+        step(connection)
+    connection.execute(home_meta.update().where(home_meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION)))

@@ -1,0 +1,1 @@
+"""What to solve: loaders, splits, the bundled task sets."""
