@@ -1,1 +1,1 @@
-"""What to solve: loaders, splits, the bundled task sets."""
+"""What to solve: task files of three kinds, splits, and the bundled task sets."""
