@@ -24,7 +24,7 @@ class TransientError(RatchetError):
 
 
 class PermanentError(RatchetError):
-    """This call will never succeed as it is, and it is not the program's fault."""
+    """The call will never succeed as it is, and it is not the program's fault."""
 
 
 class StoppedError(RatchetError):

@@ -1,13 +1,15 @@
 """Reducers: pure, named after their outcome, safe to apply twice."""
 
-from typing import TypeVar
-
-from state.episode import Attempt
-
-Item = TypeVar("Item")
+from typing import Any
 
 
-def latest_by_index(old: list[Attempt], new: list[Attempt]) -> list[Attempt]:
-    """Merge attempts by their index; a newer version of an attempt replaces the older one."""
-    merged = {attempt["index"]: attempt for attempt in [*old, *new]}
+def latest_by_index(old: list[Any], new: list[Any]) -> list[Any]:
+    """Merge records by their "index"; a newer version of a record replaces the older one."""
+    merged = {record["index"]: record for record in [*old, *new]}
     return [merged[index] for index in sorted(merged)]
+
+
+def latest_by_batch(old: list[Any], new: list[Any]) -> list[Any]:
+    """Merge records by their "batch" and "split"; a newer version of a record replaces the older one."""
+    merged = {(record["batch"], record["split"]): record for record in [*old, *new]}
+    return [merged[key] for key in sorted(merged)]

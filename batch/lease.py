@@ -1,0 +1,31 @@
+"""One process at a time works on a run: a lock that the kernel lets go of when the process dies."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from state.errors import SetupError
+
+
+class Lease:
+    """An exclusive lock on a run's folder; raises SetupError when another process holds it."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = (folder / "lock").open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "unknown"
+            self._file.close()
+            raise SetupError(
+                f"{folder.name} is being worked on by process {holder}. Wait for it, or stop it with: kill {holder}"
+            ) from error
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let go of the run."""
+        self._file.close()

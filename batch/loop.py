@@ -1,0 +1,160 @@
+"""A learning run: settings and tasks in, a finished thread of the learning loop out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from batch.lease import Lease
+from batch.runner import ThreadRunner
+from checkpoints.savers import close_saver, open_saver
+from checkpoints.threads import drive, thread_config
+from graphs.episode import episode_graph
+from graphs.learning_loop import first_state, learning_loop_graph
+from graphs.version import graph_version
+from models.factory import model_id
+from prompts.registry import shipped_prompt_set
+from runtime.build import Services, model_spec
+from runtime.context import Context
+from runtime.settings import Settings
+from state.episode import EpisodeSpec
+from state.errors import SetupError
+from state.learning import LearningState, RunRef, TaskEntry
+from state.ledger import Failure
+from state.task import Task
+from storage.contents import canonical, digest_of
+from telemetry.events import Sink, ignore
+
+LOOP_STEPS = 100_000  # super-steps of one run: five per batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run is: the same settings and tasks give the same id, so the same command continues it."""
+
+    run_id: str
+    settings: dict[str, Any]
+    tasks: list[TaskEntry]
+    task_file: str
+
+
+def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services: Services) -> Run:
+    """Choose the run's tasks and derive its id. Raises SetupError when the chosen splits hold no task."""
+    chosen = [task for task in tasks if task["split"] in settings.splits][: settings.limit]
+    if not chosen:
+        raise SetupError(f"{task_file} has no task in the splits {', '.join(settings.splits)}")
+    addresses = services.tasks.put(chosen)
+    entries: list[TaskEntry] = [
+        {"task_id": task["task_id"], "task": address, "split": task["split"]}
+        for task, address in zip(chosen, addresses, strict=True)
+    ]
+    kept = settings.that_matter() | {"model": model_id(services.model, model_spec(settings))}
+    key = {"settings": kept, "tasks": entries, "prompts": shipped_prompt_set()["prompt_set"]}
+    run_id = f"run-{digest_of(canonical(key))[:10]}"
+    return Run(run_id=run_id, settings=kept, tasks=entries, task_file=task_file)
+
+
+class LearningRun:
+    """Drives one run. The same run started again continues where it stopped; a finished one is only read.
+
+    Raises SetupError when another process is working on the same run.
+    """
+
+    def __init__(self, run: Run, services: Services, events: Sink = ignore) -> None:
+        self.run = run
+        self.folder: Path = services.settings.home / "runs" / run.run_id
+        self._services = services
+        self._events = events
+        self._lease = Lease(self.folder)
+        self._saver: SqliteSaver = open_saver(services.settings.home)
+        self._context = self._context_with_runner()
+
+    def stop(self) -> None:
+        """Ask the run to end soon; safe to call from a signal handler."""
+        self._runner.stop()
+
+    def drive(self) -> LearningState:
+        """Run to the end and return the final state.
+
+        Raises StoppedError after stop(), TransientError when the model or the sandbox stays down.
+        """
+        ledger, clock, run_id = self._services.ledger, self._context.clock, self.run.run_id
+        settings = self.run.settings | {"task_file": self.run.task_file, "n_tasks": len(self.run.tasks)}
+        ledger.begin_run(
+            {"run_id": run_id, "settings": settings, "status": "running", "started_at": clock(), "ended_at": None}
+        )
+        status = "stopped"
+        try:
+            state = self._drive_loop()
+            self._retry_failures()
+            status = "done"
+        finally:
+            ledger.end_run(run_id, status, clock())
+        return state
+
+    def close(self) -> None:
+        """Wait for the workers, close the savers, let go of the run."""
+        self._runner.close()
+        close_saver(self._saver)
+        self._lease.release()
+
+    def _context_with_runner(self) -> Context:
+        services = self._services
+        settings = services.settings
+        common: dict[str, Any] = {
+            name: getattr(services, name)
+            for name in ("settings", "contents", "tasks", "ledger", "memory", "prompts", "model", "sandbox", "rewards")
+        }
+        episode_context = Context(**common, events=self._events)
+        self._runner = ThreadRunner(episode_context, settings.home, settings.concurrency)
+        return Context(**common, events=self._events, checkpointer=self._saver, run_episodes=self._runner.run)
+
+    def _drive_loop(self) -> LearningState:
+        graph = learning_loop_graph()
+        config = thread_config(self.run.run_id, graph_version(graph), LOOP_STEPS)
+        state = drive(graph.compile(checkpointer=self._saver), config, dict(self._first_state()), self._context)
+        return cast("LearningState", state)
+
+    def _first_state(self) -> LearningState:
+        """Return the state in which the run begins; it counts only when the thread is new."""
+        context = self._context
+        prompt_set = context.prompts.save(
+            shipped_prompt_set(), author="shipped", parents=[], created_at=context.clock()
+        )
+        [tasks] = context.contents.put(canonical(self.run.tasks))
+        run: RunRef = {
+            "run_id": self.run.run_id,
+            "tasks": tasks,
+            "watermark": context.memory.watermark(),
+            "model": str(self.run.settings["model"]),
+            "conditions": self._conditions(),
+        }
+        return first_state(run, prompt_set)
+
+    def _conditions(self) -> str:
+        """Return the digest of what an episode's result depends on besides the other parts of its key."""
+        settings = self._services.settings
+        return digest_of(
+            canonical(
+                {
+                    "attempts": settings.attempts,
+                    "memories": settings.memories,
+                    "sandbox": settings.sandbox.model_dump(),
+                    "seed": settings.seed,
+                    "rewards": self._services.rewards.version,
+                    "graph": graph_version(episode_graph()),
+                }
+            )
+        )[:16]
+
+    def _retry_failures(self) -> None:
+        """Try once more, at the end, the episodes that have no result: a finished run only lacks what still fails."""
+        by_phase: dict[str, list[Failure]] = {}
+        for failure in self._services.ledger.failures_of(self.run.run_id):
+            by_phase.setdefault(failure["phase"], []).append(failure)
+        for phase, failures in by_phase.items():
+            specs = [cast("EpisodeSpec", failure["spec"]) for failure in failures]
+            places = {failure["episode_id"]: failure["position"] for failure in failures}
+            self._runner.run(specs, phase, places)

@@ -1,0 +1,194 @@
+"""Run many episodes on threads: each worker has its own saver, the ledger is asked before anything runs."""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.errors import GraphDrained
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import RunControl
+
+from checkpoints.savers import close_saver, open_saver
+from checkpoints.threads import drive, thread_config
+from graphs.episode import episode_graph
+from graphs.version import graph_version
+from runtime.context import BatchResult, Context
+from runtime.results import finished_episode
+from state.episode import EpisodeSpec
+from state.errors import PermanentError, SetupError, StoppedError, TransientError
+from state.ledger import FinishedEpisode
+
+log = logging.getLogger(__name__)
+
+AHEAD = 2  # episodes handed out per worker: the next one waits while the pool is busy, the rest of the batch does not
+
+
+class ThreadRunner:
+    """Runs batches of episodes on threads.
+
+    stop() may be called from a signal handler: episodes end after the node they are in, and everything that was
+    finished is saved. The same batch started again continues them.
+    """
+
+    def __init__(self, context: Context, folder: Path, concurrency: int) -> None:
+        self._context = context
+        self._folder = folder
+        self._concurrency = concurrency
+        self._graph = episode_graph()
+        self._version = graph_version(self._graph)
+        self._of_thread = threading.local()
+        self._savers: list[SqliteSaver] = []
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="worker")
+        self._controls: dict[str, RunControl] = {}
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Ask every running episode to end at its next node."""
+        self._stopping.set()
+        for control in list(self._controls.values()):
+            control.request_drain("stopped by the user")
+
+    def close(self) -> None:
+        """Wait for the workers and close their savers."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for saver in self._savers:
+            close_saver(saver)
+
+    def run(self, specs: Sequence[EpisodeSpec], phase: str, places: Mapping[str, int] | None = None) -> BatchResult:
+        """Bring every episode to its end; those in the ledger are not run again.
+
+        places: positions of the episodes within the phase, where they are not those of `specs`.
+        Raises StoppedError after stop(), SetupError when an episode meets a setup problem, TransientError when
+        no episode could get a result for reasons that may pass.
+        """
+        known = self._context.ledger.find([spec["episode_id"] for spec in specs])
+        places = places or {spec["episode_id"]: position for position, spec in enumerate(specs)}
+        self._context.events({"kind": "batch_started", "phase": phase, "total": len(specs)})
+        run_id = specs[0]["run_id"] if specs else ""
+        self._context.ledger.link(run_id, phase, [(places[episode_id], episode_id) for episode_id in known])
+        for row in known.values():
+            self._tell_finished(row, reused=True)
+        missing = [spec for spec in specs if spec["episode_id"] not in known]
+        new, failed = self._run_all(missing, phase, places)
+        if self._stopping.is_set():
+            raise StoppedError("stopped; what has finished is saved")
+        if failed and not new and not known and all(isinstance(e, TransientError) for e in failed.values()):
+            raise TransientError(f"no episode of {phase} got a result: {next(iter(failed.values()))}")
+        finished = known | new
+        return {
+            "finished": [finished[s["episode_id"]] for s in specs if s["episode_id"] in finished],
+            "unscored": [s["episode_id"] for s in specs if s["episode_id"] in failed],
+        }
+
+    def _run_all(
+        self, specs: Sequence[EpisodeSpec], phase: str, places: Mapping[str, int]
+    ) -> tuple[dict[str, FinishedEpisode], dict[str, Exception]]:
+        """Run episodes, a bounded number ahead of the workers; return rows and infrastructure failures by id."""
+        rows: dict[str, FinishedEpisode] = {}
+        failed: dict[str, Exception] = {}
+        waiting = iter(specs)
+        under_way: dict[Future[FinishedEpisode], EpisodeSpec] = {}
+        while True:
+            while len(under_way) < AHEAD * self._concurrency and not self._stopping.is_set():
+                spec = next(waiting, None)
+                if spec is None:
+                    break
+                position = places[spec["episode_id"]]
+                under_way[self._pool.submit(self._run_one, spec, phase, position)] = spec
+            if not under_way:
+                return rows, failed
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._collect(future, under_way.pop(future), phase, places, rows, failed)
+
+    def _collect(
+        self,
+        future: "Future[FinishedEpisode]",
+        spec: EpisodeSpec,
+        phase: str,
+        places: Mapping[str, int],
+        rows: dict[str, FinishedEpisode],
+        failed: dict[str, Exception],
+    ) -> None:
+        try:
+            rows[spec["episode_id"]] = future.result()
+        except (GraphDrained, StoppedError):
+            self._stopping.set()
+        except SetupError:
+            self.stop()
+            raise
+        except (TransientError, PermanentError) as error:
+            failed[spec["episode_id"]] = error
+            self._note_failure(spec, phase, places[spec["episode_id"]], str(error))
+        except Exception as error:
+            log.exception("episode failed", extra={"episode": spec["episode_id"]})
+            failed[spec["episode_id"]] = error
+            reason = f"internal error: {type(error).__name__}: {error}"
+            self._note_failure(spec, phase, places[spec["episode_id"]], reason)
+
+    def _note_failure(self, spec: EpisodeSpec, phase: str, position: int, reason: str) -> None:
+        self._context.ledger.fail(
+            {
+                "episode_id": spec["episode_id"],
+                "run_id": spec["run_id"],
+                "task_id": spec["task_id"],
+                "spec": dict(spec),
+                "phase": phase,
+                "position": position,
+                "reason": reason[:1000],
+                "count": 1,
+                "failed_at": self._context.clock(),
+            }
+        )
+        self._context.events({"kind": "episode_failed", "episode_id": spec["episode_id"], "reason": reason})
+
+    def _run_one(self, spec: EpisodeSpec, phase: str, position: int) -> FinishedEpisode:
+        """Bring one episode to its end in this worker thread and write its row."""
+        if self._stopping.is_set():
+            raise StoppedError("stopped before it began")
+        episode_id = spec["episode_id"]
+        context = self._context
+        worker = threading.current_thread().name
+        context.events(
+            {"kind": "episode_started", "worker": worker, "episode_id": episode_id, "task_id": spec["task_id"]}
+        )
+        control = self._controls[episode_id] = RunControl()
+        started = time.monotonic()
+        try:
+            config = thread_config(episode_id, self._version)
+            state = drive(self._graph_of_this_thread(), config, {"episode": spec}, context, control)
+        finally:
+            del self._controls[episode_id]
+        row = finished_episode(state, wall_s=time.monotonic() - started, finished_at=context.clock())  # type: ignore[arg-type]
+        context.ledger.record(row, spec["run_id"], phase, position)
+        self._tell_finished(row, reused=False)
+        return row
+
+    def _graph_of_this_thread(self) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """Return the graph compiled with this thread's own saver: a saver holds one lock."""
+        if not hasattr(self._of_thread, "graph"):
+            saver = open_saver(self._folder)
+            self._savers.append(saver)
+            self._of_thread.graph = self._graph.compile(checkpointer=saver)
+        graph: CompiledStateGraph[Any, Any, Any, Any] = self._of_thread.graph
+        return graph
+
+    def _tell_finished(self, row: FinishedEpisode, *, reused: bool) -> None:
+        self._context.events(
+            {
+                "kind": "episode_finished",
+                "worker": threading.current_thread().name,
+                "episode_id": row["episode_id"],
+                "task_id": row["task_id"],
+                "solved": bool(row["solved"]),
+                "reward": row["reward"],
+                "tokens": row["prompt_tokens"] + row["completion_tokens"],
+                "cost_usd": row["cost_usd"],
+                "reused": reused,
+            }
+        )

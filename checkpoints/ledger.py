@@ -1,0 +1,128 @@
+"""The ledger: finished episodes by key, looked up before anything runs; runs and what they used."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, select, update
+
+from state.errors import SetupError
+from state.ledger import Failure, FinishedEpisode, RunRow
+from storage.contents import canonical
+from storage.engine import Home, insert_new
+from storage.tables import episodes, failures, run_episodes, runs
+
+IDS_PER_QUERY = 500
+JSON_COLUMNS = ("components", "outcome")
+
+
+class Ledger:
+    """Finished episodes and runs of one home. Writing the same row twice leaves one."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def find(self, episode_ids: Sequence[str]) -> dict[str, FinishedEpisode]:
+        """Return the finished ones among these episodes, by id."""
+        found: dict[str, FinishedEpisode] = {}
+        with self._home.reading() as connection:
+            for start in range(0, len(episode_ids), IDS_PER_QUERY):
+                some = list(episode_ids[start : start + IDS_PER_QUERY])
+                rows = connection.execute(select(episodes).where(episodes.c.episode_id.in_(some)))
+                found |= {row.episode_id: _episode(row) for row in rows}
+        return found
+
+    def record(self, row: FinishedEpisode, run_id: str, phase: str, position: int) -> None:
+        """Write a finished episode and its place in the run, in one transaction; forget its earlier failures."""
+        values = {**row, **{name: canonical(row[name]) for name in JSON_COLUMNS}}  # type: ignore[literal-required]
+        with self._home.writing() as connection:
+            insert_new(connection, episodes, [values])
+            insert_new(connection, run_episodes, [_place(run_id, phase, row["episode_id"], position)])
+            failed = (failures.c.episode_id == row["episode_id"]) & (failures.c.run_id == run_id)
+            connection.execute(delete(failures).where(failed))
+
+    def link(self, run_id: str, phase: str, positions: Iterable[tuple[int, str]]) -> None:
+        """Note that a run used episodes which were already in the ledger."""
+        rows = [_place(run_id, phase, episode_id, position) for position, episode_id in positions]
+        if not rows:
+            return
+        failed = (failures.c.run_id == run_id) & (failures.c.episode_id == bindparam("done"))
+        with self._home.writing() as connection:
+            insert_new(connection, run_episodes, rows)
+            connection.execute(delete(failures).where(failed), [{"done": row["episode_id"]} for row in rows])
+
+    def fail(self, failure: Failure) -> None:
+        """Note that an episode ended without a result, and count how often."""
+        key = (failures.c.episode_id == failure["episode_id"]) & (failures.c.run_id == failure["run_id"])
+        values = {**failure, "spec": canonical(failure["spec"])}
+        with self._home.writing() as connection:
+            if insert_new(connection, failures, [values]) == 0:
+                again = update(failures).where(key).values(count=failures.c.count + 1, reason=failure["reason"])
+                connection.execute(again)
+
+    def failures_of(self, run_id: str) -> list[Failure]:
+        """Return the episodes of a run that still have no result, in the order of the run."""
+        query = select(failures).where(failures.c.run_id == run_id).order_by(failures.c.phase, failures.c.position)
+        with self._home.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [Failure(**{**row, "spec": json.loads(row["spec"])}) for row in rows]  # type: ignore[typeddict-item]
+
+    def episodes_of(self, run_id: str) -> list[tuple[str, FinishedEpisode]]:
+        """Return (phase, episode) for everything a run used, in the order of the run."""
+        joined = run_episodes.join(episodes, run_episodes.c.episode_id == episodes.c.episode_id)
+        query = (
+            select(run_episodes.c.phase, episodes)
+            .select_from(joined)
+            .where(run_episodes.c.run_id == run_id)
+            .order_by(run_episodes.c.phase, run_episodes.c.position)
+        )
+        with self._home.reading() as connection:
+            return [(row.phase, _episode(row)) for row in connection.execute(query)]
+
+    def episode(self, prefix: str) -> FinishedEpisode | None:
+        """Return the finished episode whose id begins so; raises SetupError when several do."""
+        query = select(episodes).where(episodes.c.episode_id.startswith(prefix, autoescape=True)).limit(2)
+        with self._home.reading() as connection:
+            rows = connection.execute(query).all()
+        if len(rows) > 1:
+            raise SetupError(f"several episodes begin with {prefix!r}: give more of the id")
+        return _episode(rows[0]) if rows else None
+
+    def begin_run(self, run: RunRow) -> None:
+        """Write the run's row before anything runs, or mark an earlier one as running again."""
+        with self._home.writing() as connection:
+            if insert_new(connection, runs, [{**run, "settings": canonical(run["settings"])}]) == 0:
+                again = update(runs).where(runs.c.run_id == run["run_id"]).values(status="running", ended_at=None)
+                connection.execute(again)
+
+    def end_run(self, run_id: str, status: str, ended_at: float) -> None:
+        """Note how a run ended."""
+        with self._home.writing() as connection:
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(status=status, ended_at=ended_at))
+
+    def runs(self) -> list[RunRow]:
+        """Return all runs, the newest first."""
+        with self._home.reading() as connection:
+            return [_run(row) for row in connection.execute(select(runs).order_by(runs.c.started_at.desc()))]
+
+    def run(self, prefix: str) -> RunRow | None:
+        """Return the run whose id begins so; raises SetupError when several do."""
+        query = select(runs).where(runs.c.run_id.startswith(prefix, autoescape=True)).limit(2)
+        with self._home.reading() as connection:
+            rows = connection.execute(query).all()
+        if len(rows) > 1:
+            raise SetupError(f"several runs begin with {prefix!r}: give more of the id")
+        return _run(rows[0]) if rows else None
+
+
+def _place(run_id: str, phase: str, episode_id: str, position: int) -> dict[str, Any]:
+    return {"run_id": run_id, "phase": phase, "episode_id": episode_id, "position": position}
+
+
+def _episode(row: Row[Any]) -> FinishedEpisode:
+    values = {name: value for name, value in row._mapping.items() if name in episodes.c}
+    return FinishedEpisode(**{**values, **{name: json.loads(values[name]) for name in JSON_COLUMNS}})  # type: ignore[typeddict-item]
+
+
+def _run(row: Row[Any]) -> RunRow:
+    return RunRow(**{**row._mapping, "settings": json.loads(row.settings)})  # type: ignore[typeddict-item]

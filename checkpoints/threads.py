@@ -1,0 +1,60 @@
+"""Drive a LangGraph thread to its end, whether it is new, half done or finished."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import RunControl
+from langgraph.types import Durability
+
+from state.errors import SetupError
+
+DURABILITY: Durability = "sync"  # a kill re-runs at most the one node that was under way
+RECURSION_LIMIT = 200
+
+
+def thread_config(thread_id: str, graph_version: str, recursion_limit: int = RECURSION_LIMIT) -> RunnableConfig:
+    """Return the config of a thread; it is stored in plain text, so it holds ids only."""
+    return {
+        "configurable": {"thread_id": thread_id},
+        "metadata": {"graph_version": graph_version},
+        "recursion_limit": recursion_limit,
+    }
+
+
+def drive(
+    graph: CompiledStateGraph[Any, Any, Any, Any],
+    config: RunnableConfig,
+    start: dict[str, Any],
+    context: Any,
+    control: RunControl | None = None,
+) -> dict[str, Any]:
+    """Start the thread, or continue it where it stopped, and return its final state. A finished thread is only read.
+
+    Raises SetupError when another version of the graph began the thread; what the nodes raise; GraphDrained
+    when `control` asked to stop.
+    """
+    saver = graph.checkpointer
+    found = saver.get_tuple(config) if isinstance(saver, BaseCheckpointSaver) else None
+    if found is not None:
+        _refuse_other_version(config, found.metadata)
+        snapshot = graph.get_state(config)
+        if not snapshot.tasks:  # not `next`: that is empty too after a crash between two writes
+            return dict(snapshot.values)
+    result = graph.invoke(
+        start if found is None else None, config, context=context, durability=DURABILITY, control=control
+    )
+    return dict(result)
+
+
+def _refuse_other_version(config: RunnableConfig, metadata: Mapping[str, Any]) -> None:
+    wanted = config["metadata"]["graph_version"]
+    found = metadata.get("graph_version", wanted)
+    if found != wanted:
+        thread = config["configurable"]["thread_id"]
+        raise SetupError(
+            f"thread {thread} was begun by another version of this graph ({found}, now {wanted}) and cannot "
+            "be continued. Start afresh with another --seed or --home"
+        )

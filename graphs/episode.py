@@ -1,0 +1,59 @@
+"""The episode graph: one task, up to k attempts, then review, reward, remember."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import RetryPolicy
+
+from graphs.routing import after_execute
+from nodes.execute import execute
+from nodes.generate import generate
+from nodes.reflect import reflect
+from nodes.remember import remember
+from nodes.retrieve import retrieve
+from nodes.review import review
+from nodes.reward import reward
+from runtime.context import Context
+from state.episode import EpisodeState
+from state.errors import TransientError
+
+Node = TypeVar("Node", bound=Callable[..., Any])
+
+RETRY = RetryPolicy(retry_on=TransientError, max_attempts=4, initial_interval=0.5, backoff_factor=3.0)
+
+
+def episode_graph(retry: RetryPolicy = RETRY) -> StateGraph[EpisodeState, Context, EpisodeState, EpisodeState]:
+    """Build the episode graph; the caller compiles it with a saver."""
+    graph = StateGraph(EpisodeState, context_schema=Context)
+    graph.add_node("retrieve", told(retrieve))
+    graph.add_node("generate", told(generate), retry_policy=retry)
+    graph.add_node("execute", told(execute), retry_policy=retry)
+    graph.add_node("reflect", told(reflect))
+    graph.add_node("review", told(review))
+    graph.add_node("reward", told(reward))
+    graph.add_node("remember", told(remember), retry_policy=retry)
+    graph.add_edge(START, "retrieve")
+    graph.add_edge("retrieve", "generate")
+    graph.add_edge("generate", "execute")
+    graph.add_conditional_edges("execute", after_execute)
+    graph.add_edge("reflect", "generate")
+    graph.add_edge("review", "reward")
+    graph.add_edge("reward", "remember")
+    graph.add_edge("remember", END)
+    return graph
+
+
+def told(node: Node) -> Node:
+    """Tell whoever watches the run that the node begins."""
+
+    @functools.wraps(node)
+    def telling(state: Any, runtime: Runtime[Context]) -> Any:
+        info = runtime.execution_info
+        thread = info.thread_id if info else None
+        runtime.context.events({"kind": "node_started", "node": node.__name__, "episode_id": thread or ""})
+        return node(state, runtime)
+
+    return cast("Node", telling)  # the same signature, which LangGraph reads

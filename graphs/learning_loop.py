@@ -1,0 +1,103 @@
+"""The learning loop: batches of train episodes, periodic optimisation and care, measurements on held-out tasks."""
+
+from collections.abc import Hashable
+from typing import Any, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from checkpoints.threads import drive, thread_config
+from graphs.memory_care import memory_care_graph
+from graphs.prompt_optimization import prompt_optimization_graph
+from graphs.routing import after_supervise
+from graphs.version import graph_version
+from nodes.measure_held_out import measure_held_out
+from nodes.plan_batch import plan_batch
+from nodes.run_episodes import run_episodes
+from nodes.supervise import supervise
+from runtime.context import Context
+from state.learning import LearningState, Progress, RunRef
+
+STEPS: dict[Hashable, str] = {
+    "plan_batch": "plan_batch",
+    "optimise_prompts": "optimise_prompts",
+    "tend_memory": "tend_memory",
+    "measure_held_out": "measure_held_out",
+    "end": END,
+}
+
+
+def learning_loop_graph() -> StateGraph[LearningState, Context, LearningState, LearningState]:
+    """Build the learning loop; the caller compiles it with a saver."""
+    graph = StateGraph(LearningState, context_schema=Context)
+    graph.add_node("supervise", supervise)
+    graph.add_node("plan_batch", plan_batch)
+    graph.add_node("run_episodes", run_episodes)
+    graph.add_node("optimise_prompts", optimise_prompts)
+    graph.add_node("tend_memory", tend_memory)
+    graph.add_node("measure_held_out", measure_held_out)
+    graph.add_edge(START, "supervise")
+    graph.add_conditional_edges("supervise", after_supervise, STEPS)
+    graph.add_edge("plan_batch", "run_episodes")
+    for node in ("run_episodes", "optimise_prompts", "tend_memory", "measure_held_out"):
+        graph.add_edge(node, "supervise")
+    return graph
+
+
+def first_state(run: RunRef, prompt_set: str) -> LearningState:
+    """Return the state in which a run begins."""
+    progress: Progress = {
+        "batches": 0,
+        "episodes": 0,
+        "solved": 0,
+        "unscored": 0,
+        "measured_at": -1,
+        "optimised_at": 0,
+        "tended_at": 0,
+    }
+    return {"run": run, "progress": progress, "prompt_set": prompt_set}
+
+
+class PeriodicReads(TypedDict):
+    """What the periodic steps read."""
+
+    run: RunRef
+    progress: Progress
+    prompt_set: str
+
+
+class OptimisePromptsWrites(TypedDict):
+    """What `optimise_prompts` writes."""
+
+    prompt_set: str
+    progress: Progress
+
+
+class TendMemoryWrites(TypedDict):
+    """What `tend_memory` writes."""
+
+    progress: Progress
+
+
+def optimise_prompts(state: PeriodicReads, runtime: Runtime[Context]) -> OptimisePromptsWrites:
+    """Run the prompt optimisation graph on a thread of this run and period, and use what it promotes."""
+    start = {"parent": state["prompt_set"]}
+    end = _period(prompt_optimization_graph(), "optimise_prompts", state, start, runtime.context)
+    progress: Progress = {**state["progress"], "optimised_at": state["progress"]["episodes"]}
+    return {"prompt_set": end["promoted"], "progress": progress}
+
+
+def tend_memory(state: PeriodicReads, runtime: Runtime[Context]) -> TendMemoryWrites:
+    """Run the memory care graph on a thread of this run and period."""
+    _period(memory_care_graph(), "tend_memory", state, {}, runtime.context)
+    return {"progress": {**state["progress"], "tended_at": state["progress"]["episodes"]}}
+
+
+def _period(
+    graph: StateGraph[Any, Context, Any, Any], name: str, state: PeriodicReads, start: dict[str, Any], context: Context
+) -> dict[str, Any]:
+    """Drive a periodic graph to its end: a thread of its own, so that it can be replayed and forked by itself."""
+    run_id, period = state["run"]["run_id"], state["progress"]["episodes"]
+    config = thread_config(f"{run_id}:{name}:{period:06d}", graph_version(graph))
+    compiled = graph.compile(checkpointer=context.checkpointer)
+    return drive(compiled, config, {**start, "run_id": run_id, "period": period}, context)

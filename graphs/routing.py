@@ -1,0 +1,27 @@
+"""Where an episode and a run go next: pure functions of the state."""
+
+from typing import Literal
+
+from state.episode import EpisodeState
+from state.learning import LearningState, Step
+from state.verdict import solved
+
+
+def after_execute(state: EpisodeState) -> Literal["reflect", "review"]:
+    """Repair while attempts are left and the failure can be told without giving a held-out test away.
+
+    While learning any failure counts, on held-out tasks only that of a visible example: an agent in use has no
+    hidden tests to be told about.
+    """
+    episode, attempt = state["episode"], state["attempts"][-1]
+    report = attempt["report"]
+    if report is None or attempt["finish"] == "declined" or len(state["attempts"]) >= episode["attempts"]:
+        return "review"
+    if episode["learn"]:
+        return "review" if solved(report) else "reflect"
+    return "review" if report["visible_passed"] == report["visible_total"] else "reflect"
+
+
+def after_supervise(state: LearningState) -> Step:
+    """Follow the supervisor's decision."""
+    return state["step"]

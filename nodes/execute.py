@@ -1,0 +1,91 @@
+"""Run the latest attempt in the sandbox."""
+
+import re
+from dataclasses import replace
+from typing import TypedDict
+
+from langgraph.runtime import Runtime
+
+from runtime.context import Context
+from sandbox.protocol import Job, Limits
+from state.episode import Attempt, EpisodeSpec
+from state.task import Task
+from state.verdict import ExecutionReport, ReportSummary
+from storage.contents import canonical
+
+# What differs from one execution of the same program to the next: kept in the state, not in the stored report.
+MEASUREMENTS = frozenset({"cpu_s", "wall_s", "peak_memory_bytes"})
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+
+
+class ExecuteReads(TypedDict):
+    """What the node reads."""
+
+    episode: EpisodeSpec
+    attempts: list[Attempt]
+
+
+class ExecuteWrites(TypedDict):
+    """What the node writes."""
+
+    attempts: list[Attempt]
+
+
+def execute(state: ExecuteReads, runtime: Runtime[Context]) -> ExecuteWrites:
+    """Run the latest attempt against all tests, visible and hidden, in one execution.
+
+    Raises TransientError when the sandbox broke: that is never the program's fault.
+    """
+    context, attempt = runtime.context, state["attempts"][-1]
+    task = context.tasks.get(state["episode"]["task"])
+    if attempt["finish"] == "declined":
+        return {"attempts": [{**attempt, "report": _not_run(task)}]}
+    job = Job(
+        program=context.contents.get(attempt["code"]),
+        entry_point=task["entry_point"],
+        tests=task["tests"],
+        setup=task["setup"],
+    )
+    report = context.sandbox.run(job, limits_for(task, context))
+    stored = canonical({name: value for name, value in report.items() if name not in MEASUREMENTS})
+    [address] = context.contents.put(ADDRESS.sub("0x…", stored))
+    return {"attempts": [{**attempt, "report": _summary(report, address)}]}
+
+
+def limits_for(task: Task, context: Context) -> Limits:
+    """Return the limits from the settings, with the task's own over them."""
+    settings = context.settings.sandbox
+    base = Limits(cpu_s=settings.cpu_s, wall_s=settings.wall_s, memory_mb=settings.memory_mb)
+    return replace(base, **task["limits"])
+
+
+def _summary(report: ExecutionReport, address: str) -> ReportSummary:
+    verdicts = report["verdicts"]
+    passed = [v["status"] == "passed" for v in verdicts]
+    visible = [v["status"] == "passed" for v in verdicts if v["visible"]]
+    return {
+        "passed": sum(passed),
+        "total": len(verdicts),
+        "visible_passed": sum(visible),
+        "visible_total": len(visible),
+        "status": next((v["status"] for v in verdicts if v["status"] != "passed"), "passed" if verdicts else "not_run"),
+        "limit": report["limit"],
+        "cpu_s": float(report["cpu_s"]),
+        "wall_s": float(report["wall_s"]),
+        "report": address,
+    }
+
+
+def _not_run(task: Task) -> ReportSummary:
+    visible = sum(test["visible"] for test in task["tests"])
+    return {
+        "passed": 0,
+        "total": len(task["tests"]),
+        "visible_passed": 0,
+        "visible_total": visible,
+        "status": "not_run",
+        "limit": "",
+        "cpu_s": 0.0,
+        "wall_s": 0.0,
+        "report": "",
+    }

@@ -1,0 +1,93 @@
+"""Write down what the episode taught."""
+
+import ast
+from typing import TypedDict
+
+from langgraph.runtime import Runtime
+
+from rewards.static import parse
+from runtime.context import Context
+from state.episode import Attempt, EpisodeSpec, final_attempt
+from state.memory_item import MemoryDraft
+from state.review import Review
+from state.reward import Reward
+from state.task import Task
+from state.verdict import solved
+from storage.contents import digest_of
+
+DESCRIPTION_CHARACTERS = 1_000
+
+
+class RememberReads(TypedDict):
+    """What the node reads."""
+
+    episode: EpisodeSpec
+    attempts: list[Attempt]
+    review: Review
+    reward: Reward
+
+
+class RememberWrites(TypedDict):
+    """What the node writes."""
+
+    remembered: list[str]
+
+
+def remember(state: RememberReads, runtime: Runtime[Context]) -> RememberWrites:
+    """Write an episodic memory, and a procedural one when the program passed every test.
+
+    Only train tasks teach: a held-out episode leaves nothing. The causes make the ids, so a replay writes nothing new.
+    """
+    episode = state["episode"]
+    if not episode["learn"]:
+        return {"remembered": []}
+    context = runtime.context
+    task = context.tasks.get(episode["task"])
+    drafts = [_experience(state, task)]
+    final = final_attempt(state["attempts"])
+    if final["report"] is not None and solved(final["report"]):
+        drafts.append(_skill(state, task, context.contents.get(final["code"])))
+    return {"remembered": [context.memory.add(draft) for draft in drafts]}
+
+
+def _experience(state: RememberReads, task: Task) -> MemoryDraft:
+    """Return what happened, as an episodic memory."""
+    final = final_attempt(state["attempts"])
+    report = final["report"]
+    assert report is not None, "execute comes before remember"
+    ending = "solved" if solved(report) else f"not solved ({report['status']})"
+    text = f"{_description(task)}\n{ending} with {len(state['attempts'])} attempt(s)"
+    return _draft(state, "episodic", cause=state["episode"]["episode_id"], text=text)
+
+
+def _skill(state: RememberReads, task: Task, code: str) -> MemoryDraft:
+    """Return the verified program, as a procedural memory: the same program for the same task is one memory."""
+    draft = _draft(state, "procedural", cause=f"{task['digest']}:{digest_of(code)}", text=_description(task))
+    parameters = ", ".join(state["review"]["metrics"]["parameters"])
+    signature = f"{task['entry_point']}({parameters})" if task["entry_point"] else ""
+    return {**draft, "code": code, "entry_point": task["entry_point"], "signature": signature}
+
+
+def _draft(state: RememberReads, kind: str, *, cause: str, text: str) -> MemoryDraft:
+    episode = state["episode"]
+    horizon = episode["horizon"]
+    return {
+        "kind": "episodic" if kind == "episodic" else "procedural",
+        "cause": cause,
+        "text": text,
+        "code": "",
+        "entry_point": "",
+        "signature": "",
+        "importance": state["reward"]["total"],
+        "origin": {"run_id": horizon["run_id"], "batch": horizon["batch"], "episode_id": episode["episode_id"]},
+    }
+
+
+def _description(task: Task) -> str:
+    """Return the task in words: the entry point's docstring without its examples, or else the prompt."""
+    tree = parse(task["prompt"]) or parse(task["prompt"] + "\n    pass\n")
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)] if tree else []
+    entry = next((f for f in functions if f.name == task["entry_point"]), None)
+    text = ast.get_docstring(entry) if entry else None
+    words = (text or task["prompt"]).split(">>>")[0].strip()
+    return f"{task['entry_point']}: {words}"[:DESCRIPTION_CHARACTERS]

@@ -1,0 +1,47 @@
+"""Compute the episode's reward."""
+
+from typing import TypedDict
+
+from langgraph.runtime import Runtime
+
+from rewards.combine import reward_for
+from rewards.components import Evidence
+from rewards.static import measure
+from runtime.context import Context
+from state.episode import Attempt, EpisodeSpec, final_attempt
+from state.review import Review
+from state.reward import Reward
+from state.task import Task
+
+
+class RewardReads(TypedDict):
+    """What the node reads."""
+
+    episode: EpisodeSpec
+    attempts: list[Attempt]
+    review: Review
+
+
+class RewardWrites(TypedDict):
+    """What the node writes."""
+
+    reward: Reward
+
+
+def reward(state: RewardReads, runtime: Runtime[Context]) -> RewardWrites:
+    """Compute the components of the reward table and their weighted mean for the final attempt."""
+    context = runtime.context
+    task = context.tasks.get(state["episode"]["task"])
+    report = final_attempt(state["attempts"])["report"]
+    assert report is not None, "execute comes before reward"
+    evidence = Evidence(task=task, report=report, review=state["review"], reference_parameters=_wanted_parameters(task))
+    return {"reward": reward_for(evidence, context.rewards)}
+
+
+def _wanted_parameters(task: Task) -> list[str]:
+    """Return the parameters that the prompt's signature has, or else the reference's; [] when neither parses."""
+    for source in (task["prompt"], task["prompt"] + "\n    pass\n", task["reference"] or ""):
+        parameters = measure(source, task["entry_point"])["parameters"]
+        if parameters:
+            return parameters
+    return []

@@ -1,0 +1,44 @@
+"""Run the episodes of the planned batch."""
+
+from typing import TypedDict
+
+from langgraph.runtime import Runtime
+
+from runtime.context import Context
+from runtime.episodes import episode_specs, tasks_of, tasks_of_batch
+from state.learning import Plan, Progress, RunRef
+
+
+class RunEpisodesReads(TypedDict):
+    """What the node reads."""
+
+    run: RunRef
+    plan: Plan
+    prompt_set: str
+    progress: Progress
+
+
+class RunEpisodesWrites(TypedDict):
+    """What the node writes."""
+
+    progress: Progress
+
+
+def run_episodes(state: RunEpisodesReads, runtime: Runtime[Context]) -> RunEpisodesWrites:
+    """Run every episode of the batch that the ledger does not have yet, and count the results.
+
+    Raises StoppedError when the user stops the run, TransientError when no episode could get a result.
+    """
+    context, plan, progress = runtime.context, state["plan"], state["progress"]
+    entries = tasks_of_batch(tasks_of(state["run"], context), plan["batch"], context.settings)
+    specs = episode_specs(state["run"], entries, plan, state["prompt_set"], context)
+    result = context.run_episodes(specs, f"train:{plan['batch']:04d}")
+    return {
+        "progress": {
+            **progress,
+            "batches": plan["batch"] + 1,
+            "episodes": progress["episodes"] + len(result["finished"]),
+            "solved": progress["solved"] + sum(row["solved"] for row in result["finished"]),
+            "unscored": progress["unscored"] + len(result["unscored"]),
+        }
+    }

@@ -1,0 +1,44 @@
+"""The reward table: which components count, and how much."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rewards.components import COMPONENTS, Evidence
+from state.errors import SetupError
+from state.reward import Reward
+
+DEFAULT_WEIGHTS: dict[str, float] = {"correctness": 0.7, "efficiency": 0.1, "readability": 0.1, "adherence": 0.1}
+
+
+@dataclass(frozen=True)
+class RewardTable:
+    """Weights by component, at least one above 0; the total is their weighted mean.
+
+    Users edit it in ratchet.toml: `[rewards]` with one line per component. Raises SetupError for an unknown component,
+    a negative weight, or weights that sum to 0.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.weights) - set(COMPONENTS))
+        if unknown:
+            raise SetupError(f"[rewards]: no component {unknown[0]!r}; there are {', '.join(COMPONENTS)}")
+        if any(weight < 0 for weight in self.weights.values()) or sum(self.weights.values()) <= 0:
+            raise SetupError(f"[rewards]: weights must be 0 or more, and not all 0; got {dict(self.weights)}")
+
+    @property
+    def version(self) -> str:
+        """Digest of the weights: every stored reward says which table produced it."""
+        text = json.dumps(dict(sorted(self.weights.items())))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def reward_for(evidence: Evidence, table: RewardTable) -> Reward:
+    """Compute every component of the table and their weighted mean."""
+    components = {name: float(COMPONENTS[name](evidence)) for name in sorted(table.weights)}
+    weight = sum(table.weights.values())
+    total = sum(table.weights[name] * value for name, value in components.items()) / weight
+    return {"total": round(float(total), 6), "components": components, "table": table.version}

@@ -1,0 +1,121 @@
+"""Static measures of a program: it is parsed, never run."""
+
+import ast
+
+from state.review import CodeMetrics, Finding
+
+LARGEST_PROGRAM = 100_000  # characters; more is not parsed: a hostile source can exhaust the parser
+MAX_FINDINGS = 20
+BRANCHES = (ast.If, ast.For, ast.While, ast.ExceptHandler, ast.IfExp, ast.comprehension, ast.Assert, ast.match_case)
+BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef)
+# A program that is asked to return a value has no business with these.
+FORBIDDEN_CALLS = frozenset({"input", "print", "exit", "quit", "eval", "exec", "open", "breakpoint"})
+
+
+def parse(code: str) -> ast.Module | None:
+    """Return the syntax tree of a stranger's program, or None when it has none."""
+    if len(code) > LARGEST_PROGRAM:
+        return None
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def measure(code: str, entry_point: str) -> CodeMetrics:
+    """Return the static measures of a program; zeros and ones when it does not parse."""
+    tree = parse(code)
+    lines = sum(1 for line in code.splitlines() if line.strip() and not line.strip().startswith("#"))
+    functions = _functions(tree) if tree else []
+    entry = next((f for f in functions if f.name == entry_point), None)
+    return {
+        "parses": tree is not None,
+        "lines": lines,
+        "functions": len(functions),
+        "longest_function": max((_length(f) for f in functions), default=0),
+        "complexity": max((_complexity(f) for f in functions), default=1),
+        "nesting": max((_nesting(f) for f in functions), default=0),
+        "documented": bool(entry and ast.get_docstring(entry)),
+        "parameters": _parameters(entry) if entry else [],
+        "defines_entry_point": entry is not None,
+    }
+
+
+def findings_in(code: str, entry_point: str) -> list[Finding]:
+    """Return remarks on a program, by line: unused arguments, bare except, calls that do not belong, deep nesting."""
+    tree = parse(code)
+    if tree is None:
+        return [{"rule": "does not parse", "line": 0, "severity": "warning", "detail": "no valid Python"}]
+    found = [*_unused_arguments(tree), *_bare_excepts(tree), *_strange_calls(tree), *_mutable_defaults(tree)]
+    if entry_point and all(f.name != entry_point for f in _functions(tree)):
+        detail = f"no function {entry_point}"
+        found.append({"rule": "missing entry point", "line": 0, "severity": "warning", "detail": detail})
+    return sorted(found, key=lambda f: (f["line"], f["rule"], f["detail"]))[:MAX_FINDINGS]
+
+
+def _functions(tree: ast.AST) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+def _length(function: ast.FunctionDef) -> int:
+    return (function.end_lineno or function.lineno) - function.lineno + 1
+
+
+def _complexity(function: ast.FunctionDef) -> int:
+    """McCabe's number: decisions + 1, each `and`/`or` operand counted (McCabe 1976)."""
+    decisions = 0
+    for node in ast.walk(function):
+        if isinstance(node, BRANCHES):
+            decisions += 1
+        elif isinstance(node, ast.BoolOp):
+            decisions += len(node.values) - 1
+    return decisions + 1
+
+
+def _nesting(function: ast.FunctionDef) -> int:
+    deepest = 0
+    stack = [(child, 0) for child in function.body]
+    while stack:
+        node, depth = stack.pop()
+        depth += isinstance(node, BLOCKS)
+        deepest = max(deepest, depth)
+        stack.extend((child, depth) for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
+    return deepest
+
+
+def _parameters(function: ast.FunctionDef) -> list[str]:
+    arguments = function.args
+    return [a.arg for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]]
+
+
+def _finding(rule: str, node: ast.AST, detail: str) -> Finding:
+    return {"rule": rule, "line": getattr(node, "lineno", 0), "severity": "warning", "detail": detail}
+
+
+def _unused_arguments(tree: ast.AST) -> list[Finding]:
+    found = []
+    for function in _functions(tree):
+        used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+        unused = [name for name in _parameters(function) if name not in used and name not in ("self", "cls", "_")]
+        found += [_finding("unused argument", function, f"{function.name} never uses {name}") for name in unused]
+    return found
+
+
+def _bare_excepts(tree: ast.AST) -> list[Finding]:
+    handlers = [node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.type is None]
+    return [_finding("bare except", node, "hides every error") for node in handlers]
+
+
+def _strange_calls(tree: ast.AST) -> list[Finding]:
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    names = [(node, node.func.id) for node in calls if isinstance(node.func, ast.Name)]
+    return [_finding("strange call", node, f"calls {name}()") for node, name in names if name in FORBIDDEN_CALLS]
+
+
+def _mutable_defaults(tree: ast.AST) -> list[Finding]:
+    found = []
+    for function in _functions(tree):
+        defaults = [d for d in [*function.args.defaults, *function.args.kw_defaults] if d is not None]
+        if any(isinstance(d, ast.List | ast.Dict | ast.Set) for d in defaults):
+            found.append(_finding("mutable default", function, f"{function.name} shares a default between calls"))
+    return found

@@ -1,0 +1,55 @@
+"""The ledger row of an episode that has come to its end."""
+
+from state.episode import Attempt, EpisodeState, final_attempt
+from state.ledger import FinishedEpisode
+from state.verdict import solved
+
+
+def finished_episode(state: EpisodeState, *, wall_s: float, finished_at: float) -> FinishedEpisode:
+    """Turn an episode's final state into its row of the ledger.
+
+    wall_s: how long it took, in seconds, as far as this process has seen it.
+    """
+    episode, attempts = state["episode"], state["attempts"]
+    final = final_attempt(attempts)
+    report = final["report"]
+    assert report is not None, "an episode that has ended has executed its final attempt"
+    costs = [a["usage"]["cost_usd"] for a in attempts]
+    return {
+        "episode_id": episode["episode_id"],
+        "prompt_set": episode["prompt_set"],
+        "memory_snapshot": episode["memory_snapshot"],
+        "split": episode["split"],
+        "task_id": episode["task_id"],
+        "task": episode["task"],
+        "repeat": episode["repeat"],
+        "model": episode["model"],
+        "conditions": episode["conditions"],
+        "solved_first": int(_solved(attempts[0])),
+        "solved": int(_solved(final)),
+        "attempts": len(attempts),
+        "reward": state["reward"]["total"],
+        "components": state["reward"]["components"],
+        "outcome": {
+            "status": report["status"],
+            "passed": report["passed"],
+            "total": report["total"],
+            "limit": report["limit"],
+            "declined": final["finish"] == "declined",
+            "overfit": state["review"]["overfit"],
+            "code": final["code"],
+            "memories": [memory["memory_id"] for memory in state["memories"]],
+            "remembered": state["remembered"],
+        },
+        "prompt_tokens": sum(a["usage"]["prompt_tokens"] for a in attempts),
+        "completion_tokens": sum(a["usage"]["completion_tokens"] for a in attempts),
+        "cost_usd": None if None in costs else float(sum(cost for cost in costs if cost is not None)),
+        "model_s": sum(a["usage"]["model_s"] for a in attempts),
+        "sandbox_s": sum(a["report"]["cpu_s"] for a in attempts if a["report"]),
+        "wall_s": wall_s,
+        "finished_at": finished_at,
+    }
+
+
+def _solved(attempt: Attempt) -> bool:
+    return attempt["report"] is not None and solved(attempt["report"])

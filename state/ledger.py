@@ -1,0 +1,70 @@
+"""Rows of the ledger and of the run table."""
+
+from typing import Any, Literal, TypedDict
+
+from state.task import Split
+
+
+class FinishedEpisode(TypedDict):
+    """One row of the ledger. Everything but the times and the cost is a function of the episode's key."""
+
+    episode_id: str
+    prompt_set: str
+    memory_snapshot: str
+    split: Split
+    task_id: str
+    task: str
+    repeat: int
+    model: str
+    conditions: str
+    solved_first: int  # 0 or 1
+    solved: int  # 0 or 1
+    attempts: int
+    reward: float
+    components: dict[str, float]
+    outcome: "Outcome"
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    model_s: float
+    sandbox_s: float  # CPU seconds
+    wall_s: float
+    finished_at: float
+
+
+class Outcome(TypedDict):
+    """How the final attempt ended."""
+
+    status: str  # of the first test that did not pass; "passed"
+    passed: int
+    total: int
+    limit: str
+    declined: bool  # the model said that it has no answer
+    overfit: bool  # every visible example passed, a hidden test did not
+    code: str  # content address
+    memories: list[str]  # ids that the model was shown
+    remembered: list[str]  # ids that the episode wrote
+
+
+class Failure(TypedDict):
+    """An episode that has no result because something other than the program broke."""
+
+    episode_id: str
+    run_id: str
+    task_id: str
+    spec: dict[str, Any]
+    phase: str
+    position: int
+    reason: str
+    count: int
+    failed_at: float
+
+
+class RunRow(TypedDict):
+    """One learning run."""
+
+    run_id: str
+    settings: dict[str, Any]
+    status: Literal["running", "stopped", "done"]
+    started_at: float
+    ended_at: float | None

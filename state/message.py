@@ -1,0 +1,10 @@
+"""A chat message as plain data."""
+
+from typing import Literal, TypedDict
+
+
+class Message(TypedDict):
+    """One message of a conversation with a model."""
+
+    role: Literal["system", "user"]
+    content: str

@@ -1,0 +1,10 @@
+"""Named prompt components, content-addressed."""
+
+from typing import TypedDict
+
+
+class PromptSet(TypedDict):
+    """A set of templates; its id is the digest of its components."""
+
+    prompt_set: str
+    components: dict[str, str]  # "system", "skills", "generate", "repair"
