@@ -1,0 +1,165 @@
+"""What a run came to, computed from the ledger alone: the same rows give the same summary."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from batch.statistics import clustered, pass_at_k, wilson
+from checkpoints.ledger import Ledger
+from state.errors import SetupError
+from state.ledger import Failure, FinishedEpisode, RunRow
+from state.task import SPLITS
+
+WORST = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """A share of episodes with its 95 % interval."""
+
+    successes: int
+    n: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """The share itself; 0 when n is 0."""
+        return self.successes / self.n if self.n else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ({self.successes} of {self.n})"
+
+    @property
+    def interval(self) -> str:
+        """The interval in words."""
+        return f"{self.low:.2f} to {self.high:.2f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSummary:
+    """The figures of one split."""
+
+    split: str
+    tasks: int
+    first: Rate
+    """First attempts that passed every test: pass@1."""
+    solved: Rate
+    """Final attempts that did, repairs included."""
+    at_k: tuple[int, float] | None
+    """(k, pass@k) of first attempts, where tasks were repeated k times."""
+    reward: float
+    components: dict[str, float]
+    tokens: int
+    cost_usd: float | None
+    """None when a price is unknown."""
+    model_s: float
+    sandbox_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """Held-out tasks of one split, measured once."""
+
+    split: str
+    episodes: int
+    """Train episodes before it."""
+    solved: Rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """Everything that a report shows."""
+
+    run: RunRow
+    splits: list[SplitSummary]
+    curve: list[CurvePoint]
+    episodes: list[tuple[str, FinishedEpisode]] = field(repr=False)
+    """(phase, row), in the order of the run."""
+    failures: list[Failure]
+    worst: list[FinishedEpisode]
+    """The lowest rewards of what the tables count."""
+
+
+def summarise(ledger: Ledger, run_id: str) -> RunSummary:
+    """Compute a run's summary; raises SetupError when there is no such run."""
+    run = ledger.run(run_id)
+    if run is None:
+        raise SetupError(f"no run {run_id!r} in this home; `ratchet runs` lists them")
+    episodes = ledger.episodes_of(run["run_id"])
+    counted = _counted(episodes)
+    by_split: dict[str, list[FinishedEpisode]] = defaultdict(list)
+    for row in counted:
+        by_split[row["split"]].append(row)
+    unsolved = [row for row in counted if not row["solved"]]
+    return RunSummary(
+        run=run,
+        splits=[_split_summary(split, by_split[split]) for split in SPLITS if by_split[split]],
+        curve=_curve(episodes),
+        episodes=episodes,
+        failures=ledger.failures_of(run["run_id"]),
+        worst=sorted(unsolved, key=lambda row: (row["reward"], row["task_id"], row["repeat"]))[:WORST],
+    )
+
+
+def is_counted(phase: str, last_measured: str) -> bool:
+    """Tell whether the tables count a phase: every train batch, and the last measurement of the held-out tasks."""
+    return phase.startswith("train:") or phase == last_measured
+
+
+def _counted(episodes: Sequence[tuple[str, FinishedEpisode]]) -> list[FinishedEpisode]:
+    last = max((phase for phase, _ in episodes if phase.startswith("held_out:")), default="")
+    return [row for phase, row in episodes if is_counted(phase, last)]
+
+
+def _split_summary(split: str, rows: Sequence[FinishedEpisode]) -> SplitSummary:
+    by_task: dict[str, list[FinishedEpisode]] = defaultdict(list)
+    for row in rows:
+        by_task[row["task"]].append(row)
+    repeats = min(len(some) for some in by_task.values())
+    names = sorted({name for row in rows for name in row["components"]})
+    costs = [row["cost_usd"] for row in rows]
+    at_k = fmean(pass_at_k(len(some), sum(r["solved_first"] for r in some), repeats) for some in by_task.values())
+    return SplitSummary(
+        split=split,
+        tasks=len(by_task),
+        first=_rate([[r["solved_first"] for r in some] for some in by_task.values()]),
+        solved=_rate([[r["solved"] for r in some] for some in by_task.values()]),
+        at_k=(repeats, at_k) if repeats > 1 else None,
+        reward=fmean(row["reward"] for row in rows),
+        components={name: fmean(row["components"].get(name, 0.0) for row in rows) for name in names},
+        tokens=sum(row["prompt_tokens"] + row["completion_tokens"] for row in rows),
+        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+        model_s=sum(row["model_s"] for row in rows),
+        sandbox_s=sum(row["sandbox_s"] for row in rows),
+    )
+
+
+def _rate(by_task: Iterable[Sequence[int]]) -> Rate:
+    """Return the share of successes; tasks tried several times are the sample, not their trials."""
+    tasks = [list(outcomes) for outcomes in by_task]
+    successes, n = sum(map(sum, tasks)), sum(map(len, tasks))
+    repeated = any(len(outcomes) > 1 for outcomes in tasks)
+    low, high = clustered([fmean(outcomes) for outcomes in tasks]) if repeated else wilson(successes, n)
+    return Rate(successes=successes, n=n, low=low, high=high)
+
+
+def _curve(episodes: Sequence[tuple[str, FinishedEpisode]]) -> list[CurvePoint]:
+    """Return the measurements in order: a phase "held_out:n" was measured after n train batches."""
+    measured: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    train: dict[str, int] = defaultdict(int)
+    for phase, row in episodes:
+        kind, _, batch = phase.partition(":")
+        if kind == "train":
+            train[batch] += 1
+        else:
+            measured[batch, row["split"]][row["task"]].append(row["solved"])
+    return [
+        CurvePoint(
+            split=split,
+            episodes=sum(count for batch, count in train.items() if batch < at),
+            solved=_rate(by_task.values()),
+        )
+        for (at, split), by_task in sorted(measured.items())
+    ]

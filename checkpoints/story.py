@@ -1,0 +1,92 @@
+"""The story of an episode, told from its checkpoints: every stage, with the texts that the state only refers to."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from state.episode import Attempt, EpisodeState
+from state.message import Message
+from state.verdict import Verdict
+from storage.contents import ContentStore
+
+BRANCH = "branch:to:"  # how LangGraph names the channel that starts a node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One node that ran, and the checkpoint that its result is in."""
+
+    node: str
+    seconds: float
+    """From the checkpoint before it to its own; a stage that was interrupted includes the pause."""
+    checkpoint_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptStory:
+    """One attempt with its texts."""
+
+    attempt: Attempt
+    messages: list[Message]
+    answer: str
+    code: str
+    verdicts: list[Verdict]
+    stdout: str
+    stderr: str
+    feedback: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeStory:
+    """An episode as it was."""
+
+    state: EpisodeState
+    attempts: list[AttemptStory]
+    stages: list[Stage]
+
+
+def episode_story(saver: SqliteSaver, contents: ContentStore, thread_id: str) -> EpisodeStory | None:
+    """Return what a thread's checkpoints tell, or None when there is no such thread."""
+    config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
+    saved = list(saver.list(config))[::-1]  # the list is read at once: the saver is locked while it is iterated
+    if not saved:
+        return None
+    state = cast("EpisodeState", saved[-1].checkpoint["channel_values"])
+    attempts = [_attempt_story(attempt, contents) for attempt in state.get("attempts", [])]
+    return EpisodeStory(state=state, attempts=attempts, stages=_stages(saved))
+
+
+def _stages(saved: Sequence[CheckpointTuple]) -> list[Stage]:
+    """Return the nodes in the order they ran: a checkpoint names the one that is next."""
+    stages = []
+    for before, after in pairwise(saved):
+        waiting = [c for c in before.checkpoint["channel_values"] if c.startswith(BRANCH)]
+        if waiting:
+            times = [datetime.fromisoformat(point.checkpoint["ts"]) for point in (before, after)]
+            seconds = (times[1] - times[0]).total_seconds()
+            checkpoint_id = after.config["configurable"]["checkpoint_id"]
+            stages.append(Stage(node=waiting[0][len(BRANCH) :], seconds=seconds, checkpoint_id=checkpoint_id))
+    return stages
+
+
+def _attempt_story(attempt: Attempt, contents: ContentStore) -> AttemptStory:
+    report = attempt["report"]
+    stored = json.loads(contents.get(report["report"])) if report and report["report"] else {}
+    feedback = json.loads(contents.get(attempt["feedback"]))["outcome"] if attempt["feedback"] else ""
+    return AttemptStory(
+        attempt=attempt,
+        messages=json.loads(contents.get(attempt["request"])),
+        answer=contents.get(attempt["answer"]),
+        code=contents.get(attempt["code"]) if attempt["code"] else "",
+        verdicts=stored.get("verdicts", []),
+        stdout=stored.get("stdout", ""),
+        stderr=stored.get("stderr", ""),
+        feedback=feedback,
+    )

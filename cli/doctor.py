@@ -1,0 +1,103 @@
+"""`ratchet doctor`: what works on this machine, checked by doing it."""
+
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from sandbox.local import LocalSandbox
+
+from cli.tables import stdout_console
+from models.factory import PROVIDERS
+from runtime.settings import Settings, load_settings
+from sandbox.protocol import Job, Limits
+from state.errors import RatchetError
+from state.verdict import solved
+from storage.engine import open_home
+
+Level: TypeAlias = Literal["ok", "note", "problem"]
+LOW_DISK_BYTES = 500 * 1024 * 1024
+MARKS = {"ok": "[green]ok     [/green]", "note": "[yellow]note   [/yellow]", "problem": "[red]problem[/red]"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    level: Level
+    detail: str
+
+
+def examine_machine(home: Path | None, *, as_json: bool) -> int:
+    """Print every check; return 0 when nothing is a problem, 2 otherwise."""
+    checks = list(_checks(load_settings(home=home)))
+    console = stdout_console()
+    for check in checks:
+        if as_json:
+            print(json.dumps(asdict(check)))
+        else:
+            console.print(f"{MARKS[check.level]} {check.name:<12}", end="")
+            console.print(check.detail, markup=False, soft_wrap=True)
+    return 2 if any(check.level == "problem" for check in checks) else 0
+
+
+def _checks(settings: Settings) -> Iterator[Check]:
+    for name, check in (("python", _python), ("home", _home), ("disk", _disk), ("sandbox", _sandbox)):
+        yield _guarded(name, check, settings)
+    for provider, (variable, _, _) in PROVIDERS.items():
+        found = bool(os.environ.get(variable))
+        yield Check(provider, "ok" if found else "note", f"{variable} is {'set' if found else 'not set'}")
+    yield Check("offline", "ok", "the built-in model needs no key")
+
+
+def _guarded(name: str, check: Callable[[Settings], tuple[Level, str]], settings: Settings) -> Check:
+    try:
+        level, detail = check(settings)
+    except RatchetError as error:
+        level, detail = "problem", str(error)
+    return Check(name, level, detail)
+
+
+def _python(_settings: Settings) -> tuple[Level, str]:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("ratchet", "langgraph", "langchain-core"))
+    supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}; {packages}"
+    return ("ok", detail) if supported else ("problem", f"{detail}. Ratchet needs Python 3.11 to 3.13")
+
+
+def _home(settings: Settings) -> tuple[Level, str]:
+    home = open_home(settings.home)
+    home.close()
+    return "ok", f"{settings.home.resolve()} can be written"
+
+
+def _disk(settings: Settings) -> tuple[Level, str]:
+    free = shutil.disk_usage(settings.home).free
+    detail = f"{free / 2**30:.1f} GiB free"
+    return ("ok", detail) if free > LOW_DISK_BYTES else ("problem", f"{detail}: free some space before a run")
+
+
+def _sandbox(_settings: Settings) -> tuple[Level, str]:
+    job = Job(
+        program="def double(x):\n    return 2 * x\n",
+        entry_point="double",
+        tests=[{"kind": "call", "args": "(21,)", "expected": "42", "visible": True}],
+    )
+    sandbox = LocalSandbox(workers=1)
+    try:
+        report = sandbox.run(job, Limits())
+    finally:
+        sandbox.close()
+    if not solved(report):
+        return "problem", f"a right program got {report['verdicts']}"
+    took = f"{report['wall_s'] * 1000:.0f} ms"
+    if report["isolation"] == "full":
+        return "ok", f"isolation level full; a trial program took {took}"
+    return "note", f"isolation level {report['isolation']}: weaker than full, see docs/sandbox.md; a trial took {took}"

@@ -1,0 +1,94 @@
+"""`ratchet run`."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from batch.html_report import write_report
+from batch.loop import LearningRun, plan_run
+from batch.progress import ProgressTracker
+from batch.summary import RunSummary, summarise
+from cli.live import watching
+from cli.tables import print_json, print_summary
+from runtime.build import open_services
+from runtime.settings import load_settings
+from state.errors import StoppedError
+from tasks.load import load_tasks, resolve_tasks
+
+REPORT_FILE = "report.html"
+
+
+def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: bool) -> int:
+    """Run a task file to its end and print the report; return the exit code.
+
+    Raises SetupError for what the user can fix, StoppedError after Ctrl-C, TransientError when the model stays down.
+    """
+    settings = load_settings(**given)
+    loaded = load_tasks(resolve_tasks(name), skip_invalid=skip_invalid)
+    for problem in loaded.skipped:
+        print(f"skipped: {problem}", file=sys.stderr)
+    services = open_services(settings)
+    try:
+        plan = plan_run(settings, loaded.tasks, name, services)
+        tracker = ProgressTracker()
+        learning = LearningRun(plan, services, tracker)
+        try:
+            _log_to(learning.folder / "run.log")
+            with _stopping(learning), watching(tracker, plan.run_id, len(plan.tasks), settings):
+                learning.drive()
+        except StoppedError as error:
+            raise StoppedError(
+                f"stopped: {tracker.counts.finished} episodes of {plan.run_id} are saved. "
+                f"Run the same command again to continue"
+            ) from error
+        finally:
+            learning.close()
+        summary = summarise(services.ledger, plan.run_id)
+        report = write_report(summary, learning.folder / REPORT_FILE)
+        _print(summary, report, as_json=as_json)
+        return 1 if summary.failures else 0
+    finally:
+        services.close()
+
+
+def _print(summary: RunSummary, report: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json(summary, report)
+    else:
+        print_summary(summary, report)
+
+
+def _log_to(path: Path) -> None:
+    """Send our log to the run's folder: the terminal is for progress and results."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+@contextmanager
+def _stopping(learning: LearningRun) -> Iterator[None]:
+    """On Ctrl-C or SIGTERM let running nodes end; on a second Ctrl-C leave at once: everything finished is saved."""
+    asked = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            os._exit(130)
+        asked = True
+        print("\nstopping: waiting for running steps to end (Ctrl-C again to leave at once)", file=sys.stderr)
+        learning.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,147 @@
+"""`ratchet runs` and `ratchet show`: what a home holds, told from the ledger and the checkpoints."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+
+from batch.summary import summarise
+from checkpoints.ledger import Ledger
+from checkpoints.savers import close_saver, open_saver
+from checkpoints.story import AttemptStory, EpisodeStory, episode_story
+from cli.run import REPORT_FILE
+from cli.tables import print_json, print_summary, stdout_console
+from runtime.settings import load_settings
+from state.errors import SetupError
+from state.ledger import FinishedEpisode
+from storage.contents import ContentStore
+from storage.engine import Home, open_home
+
+
+def list_runs(home: Path | None, *, as_json: bool) -> None:
+    """Print the runs of a home, the newest first."""
+    with _opened(home) as opened:
+        rows = Ledger(opened).runs()
+    if as_json:
+        for row in rows:
+            print(json.dumps(row))
+        return
+    console = stdout_console()
+    if not rows:
+        console.print(f"no runs in {opened.folder} yet: start one with `ratchet run katas`")
+        return
+    table = Table("run", "status", "tasks", "file", "model", "seed", "started", "took", box=None, pad_edge=False)
+    for row in rows:
+        settings = row["settings"]
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["started_at"]))
+        took = f"{row['ended_at'] - row['started_at']:.0f} s" if row["ended_at"] else ""
+        cells = [row["run_id"], row["status"], settings["n_tasks"], settings["task_file"], settings["model"]]
+        table.add_row(*map(str, cells), str(settings["seed"]), started, took)
+    console.print(table)
+
+
+def show_one(name: str, home: Path | None, *, as_json: bool) -> None:
+    """Print a run's report or an episode's story; raises SetupError when the home has neither of that name."""
+    with _opened(home) as opened:
+        ledger = Ledger(opened)
+        run = ledger.run(name) if name.startswith("run-") else None
+        if run is not None:
+            report = opened.folder / "runs" / run["run_id"] / REPORT_FILE
+            summary, written = summarise(ledger, run["run_id"]), report if report.exists() else None
+            return print_json(summary, written) if as_json else print_summary(summary, written)
+        row = ledger.episode(name)
+        thread_id = row["episode_id"] if row else name
+        saver = open_saver(opened.folder)
+        try:
+            story = episode_story(saver, ContentStore(opened), thread_id)
+        finally:
+            close_saver(saver)
+    if story is None:
+        raise SetupError(f"no run and no episode {name!r} in {opened.folder}; `ratchet runs` lists the runs")
+    return _print_story_json(story, row) if as_json else _print_story(story, row)
+
+
+@contextmanager
+def _opened(home: Path | None) -> Iterator[Home]:
+    folder = load_settings(home=home).home
+    if not (folder / "ratchet.db").exists():
+        raise SetupError(
+            f"no home at {folder}: nothing was run there yet. Start with `ratchet run katas`"
+        )
+    opened = open_home(folder)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _print_story_json(story: EpisodeStory, row: FinishedEpisode | None) -> None:
+    print(json.dumps({"episode": row, **dataclasses.asdict(story)}, ensure_ascii=False))
+
+
+def _print_story(story: EpisodeStory, row: FinishedEpisode | None) -> None:
+    console = stdout_console()
+    episode = story.state["episode"]
+    console.print(f"Episode {episode['episode_id']}", style="bold")
+    console.print(
+        f"task {episode['task_id']} ({episode['split']}, repeat {episode['repeat'] + 1}), model {episode['model']}, "
+        f"prompt set {episode['prompt_set'][:10]}, run {episode['run_id']}"
+    )
+    steps = ", ".join(f"{stage.node} {stage.seconds * 1000:.0f} ms" for stage in story.stages)
+    console.print(f"stages: {steps}\n", style="dim")
+    for attempt in story.attempts:
+        _print_attempt(console, attempt)
+    if "review" in story.state:
+        for finding in story.state["review"]["findings"]:
+            console.print(f"review: line {finding['line']}: {finding['rule']}, {finding['detail']}", markup=False)
+        if story.state["review"]["overfit"]:
+            console.print("review: fits every visible example, and still fails a hidden test")
+    if "reward" in story.state:
+        reward = story.state["reward"]
+        parts = ", ".join(f"{name} {value:.2f}" for name, value in reward["components"].items())
+        console.print(f"reward {reward['total']:.2f} ({parts})", style="bold")
+    remembered = story.state.get("remembered", [])
+    if remembered:
+        console.print(f"remembered: {', '.join(memory_id[:12] for memory_id in remembered)}")
+    if row is None:
+        console.print("This episode has not finished: it has no row in the ledger yet.", style="yellow")
+
+
+def _print_attempt(console: Console, story: AttemptStory) -> None:
+    number = story.attempt["index"] + 1
+    if number == 1:
+        console.rule("What the model was asked", align="left")
+        console.print(story.messages[-1]["content"], markup=False)
+    console.rule(f"Attempt {number}", align="left")
+    if not story.code:
+        console.print("the model declined: " + story.answer.strip()[:500], markup=False)
+        return
+    console.print(Syntax(story.code.rstrip(), "python", background_color="default"))
+    console.print()
+    for verdict in story.verdicts:
+        hidden = "visible" if verdict["visible"] else "hidden "
+        colour = "green" if verdict["status"] == "passed" else "red"
+        detail = _detail(verdict["error_type"], verdict["message"], verdict["expected"], verdict["got"])
+        passed = verdict["status"] == "passed"
+        line = f"[{colour}]{verdict['status']:<8}[/{colour}] {hidden} "
+        console.print(line, end="")
+        console.print(verdict["name"] + ("" if passed else f"  {detail}"), markup=False, soft_wrap=True)
+        for frame in [] if passed else verdict["traceback"]:
+            console.print(f"           {frame}", markup=False)
+    for name, text in (("stdout", story.stdout), ("stderr", story.stderr)):
+        if text:
+            console.print(f"{name}: {text.rstrip()}", markup=False)
+    if story.feedback:
+        console.print(f"\ntold to the model:\n{story.feedback}\n", markup=False)
+
+
+def _detail(error_type: str, message: str, expected: str, got: str) -> str:
+    if error_type:
+        return f"{error_type}: {message}"
+    return f"expected {expected}, got {got}" if expected or got else message
