@@ -1,0 +1,154 @@
+"""Make the katas: `python -m tasks.katas.generate` rewrites katas.jsonl, always with the same content.
+
+Every kata's visible examples are mutation-adequate: leaving out any of its concepts gives another answer on one of
+them, and so does every near mutant (another concept of the family, a constant or a comparison off by one) that any
+random input tells apart.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from state.errors import RatchetError
+from tasks.katas.combine import Combination, ablations_of, codes_of, combinations_of, mutants_of, program_of
+from tasks.katas.concepts import FAMILIES, Family, Kind
+from tasks.katas.phrasing import prompt_of
+from tasks.katas.things import draw_things
+
+FILE = Path(__file__).parent / "katas.jsonl"
+SEED = 2026
+POOL = 60  # random inputs from which the tests of one kata are chosen
+VISIBLE = 3
+HIDDEN = 6
+COUNTS = {"train": {1: 99, 2: 4}, "validation": {2: 2, 3: 1}, "test": {2: 5, 3: 6}}
+"""Katas of each family by split and level; 99: all that there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Inputs of a kata, what it answers, and for each mutant the inputs that tell it apart."""
+
+    inputs: Sequence[tuple[Any, ...]]
+    answers: Sequence[Any]
+    killed_by: Sequence[frozenset[int]]
+
+
+def katas() -> Iterator[dict[str, Any]]:
+    """Yield the task lines of every family, split by split."""
+    for family in FAMILIES:
+        chosen: set[str] = set()
+        for split, levels in COUNTS.items():
+            for level, count in levels.items():
+                yield from _some(family, split, level, count, chosen)
+
+
+def _some(family: Family, split: str, level: int, count: int, chosen: set[str]) -> Iterator[dict[str, Any]]:
+    candidates = [c for c in combinations_of(family, level) if c.key not in chosen]
+    if level > 1:
+        Random(f"{SEED}:{family.name}:{split}:{level}").shuffle(candidates)
+    made = 0
+    for combination in candidates:
+        line = _line(combination, split) if made < count else None
+        if line:
+            made += 1
+            chosen.add(combination.key)
+            yield line
+    if made < count and level > 1:
+        raise RatchetError(f"{family.name}: only {made} of {count} katas of level {level} for {split}")
+
+
+def _line(combination: Combination, split: str) -> dict[str, Any] | None:
+    """Return the task line of a combination, or None when no three examples can tell all its concepts."""
+    random = Random(f"{SEED}:{combination.family.name}:{combination.key}")
+    pool = _pool(combination, random)
+    visible = _telling(pool) if pool else None
+    if pool is None or visible is None:
+        return None
+    hidden = [number for number in range(POOL) if number not in visible][:HIDDEN]
+    return {
+        "task_id": f"katas/{combination.family.name.replace(' ', '_')}/{combination.key}",
+        "prompt": prompt_of(combination, random),
+        "entry_point": combination.key,
+        "examples": [_test(pool.inputs[number], pool.answers[number]) for number in visible],
+        "tests": [_test(pool.inputs[number], pool.answers[number]) for number in hidden],
+        "reference": program_of(combination, codes_of(combination)),
+        "split": split,
+        "tags": [combination.family.name, f"level {combination.level}"],
+    }
+
+
+def _pool(combination: Combination, random: Random) -> Pool | None:
+    """Draw inputs and run the kata and its mutants on them; None when the kata is degenerate."""
+    family = combination.family
+    inputs = [_input(combination, random) for _ in range(POOL)]
+    answers = _answers(combination, codes_of(combination), inputs)
+    kills = []
+    for codes in ablations_of(combination):
+        kills.append(_differing(answers, _answers(combination, codes, inputs)))
+    if len({repr(answer) for answer in answers}) <= VISIBLE or not all(kills):
+        return None
+    if not family.is_text and all(isinstance(answer, list) and len(set(map(repr, answer))) == 1 for answer in answers):
+        return None  # every element becomes the same: a riddle, not a request
+    kills += [_differing(answers, _answers(combination, codes, inputs)) for codes in mutants_of(combination)]
+    return Pool(inputs=inputs, answers=answers, killed_by=[killed for killed in kills if killed])
+
+
+def _input(combination: Combination, random: Random) -> tuple[Any, ...]:
+    family, kept = combination.family, combination.concept("filter")
+    base = random.randint(2, 12)
+    names: dict[str, Any] = {family.extra: base} if family.extra else {}
+    is_kept = _function(f"import math\ndef f(x): return {kept.code}", "f", names) if kept else None
+    things = draw_things(random, family.name, is_kept)
+    return ("".join(things) if family.is_text else things, *([base] if family.extra else []))
+
+
+def _answers(combination: Combination, codes: Mapping[Kind, str], inputs: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Return the answers of a program; a mutant that raises answers with the name of what it raised."""
+    function = _function(program_of(combination, codes), combination.key, {})
+    answers = []
+    for arguments in inputs:
+        try:
+            answers.append(function(*arguments))
+        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+            answers.append(type(error).__name__)
+    return answers
+
+
+def _function(program: str, name: str, names: dict[str, Any]) -> Any:
+    exec(program, names)  # noqa: S102 our own concepts, put together
+    return names[name]
+
+
+def _differing(answers: Sequence[Any], others: Sequence[Any]) -> frozenset[int]:
+    return frozenset(n for n, (a, b) in enumerate(zip(answers, others, strict=True)) if repr(a) != repr(b))
+
+
+def _telling(pool: Pool) -> list[int] | None:
+    """Choose the visible examples: together they tell every mutant apart that the whole pool tells apart."""
+    chosen: list[int] = []
+    alive = list(pool.killed_by)
+    while len(chosen) < VISIBLE:
+        best = max(range(POOL), key=lambda n: (n not in chosen, sum(n in killed for killed in alive), -n))
+        chosen.append(best)
+        alive = [killed for killed in alive if best not in killed]
+    return None if alive else chosen
+
+
+def _test(arguments: tuple[Any, ...], answer: Any) -> dict[str, Any]:
+    """Return a test in JSON values, or in Python literals where these would lose a tuple."""
+    plain = [list(arguments), answer]
+    if repr(json.loads(json.dumps(plain))) == repr(plain):
+        return {"args": list(arguments), "expected": answer}
+    return {"args_literal": repr(arguments), "expected_literal": repr(answer)}
+
+
+def text() -> str:
+    """Return the content of the file."""
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in katas())
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")

@@ -1,0 +1,86 @@
+"""Random things for the katas' examples: numbers, words, labels, orders, rows, dates, rectangles."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+WORDS = """
+noon level radar civic kayak refer madam rotor solos stats pop deed area window gauge dread roar sees test 
+lamps rivers stones cats maps letters bridges clouds planets doors carrots hills boots kings nests windows 
+garden silver market orange winter bottle puzzle travel silent basket candle island pepper rocket 
+tree milk bread house chair green plane cloud river stone light sugar table field horse grape lemon 
+sun map box key pen cup hat fog ant owl eagle erase dead tenet wow hannah bonus chaos lens focus
+"""
+ITEMS = "pear lamp rope boot mug desk tent jar bell cord fan glove kite nail oar pump quilt rug saw vase wick"
+NAMES = "ana bo cem dora eli finn gus hana ivo juno karl lena milo nora otto petra quin rosa sven tara"
+LETTERS = "aeioubcdfghklmnprstAEIOBCDKMRST0123456789"
+
+
+def _number(random: Random) -> int:
+    return random.choice((random.randint(2, 99), random.randint(2, 40), random.randint(100, 300)))
+
+
+def _order(random: Random) -> dict[str, Any]:
+    price = random.choice((random.randint(2, 99), random.randint(1, 12) * 10))
+    return {"item": random.choice(ITEMS.split()), "price": price, "count": random.randint(1, 25)}
+
+
+def _row(random: Random) -> tuple[str, int]:
+    points = random.choice((random.randint(10, 99), random.randint(1, 9) * 10))
+    return random.choice(NAMES.split()) + random.choice(("", "", "lie", "beth")), points
+
+
+def _date(random: Random) -> str:
+    month = random.choice((3, random.randint(1, 12)))
+    day = random.choice((1, month, random.randint(1, 28), random.randint(1, 28)))
+    return f"{random.randint(1998, 2031)}-{month:02d}-{day:02d}"
+
+
+def _rectangle(random: Random) -> tuple[int, int]:
+    width = random.randint(2, 20)
+    return width, random.choice((width, random.randint(2, 20), random.randint(2, 20)))
+
+
+def _theory_number(random: Random) -> int:
+    return random.choice((random.randint(2, 40), random.randint(2, 120), random.randint(2, 11) ** 2))
+
+
+DRAW: dict[str, Callable[[Random], Any]] = {
+    "numbers": _number,
+    "words": lambda random: random.choice(WORDS.split()),
+    "text": lambda random: random.choice(LETTERS),
+    "records": _order,
+    "tables": _row,
+    "dates": _date,
+    "number theory": _theory_number,
+    "geometry": _rectangle,
+}
+
+
+def draw_things(random: Random, family: str, is_kept: Callable[[Any], bool] | None) -> list[Any]:
+    """Return 4 to 9 things, 2 to 5 of which are kept and the others not; 5 to 8 where nothing is to be kept.
+
+    So no task's tests need a rule for the empty case, which no visible example could tell. Dictionaries and rows
+    differ in every field, so that there are no ties.
+    """
+    wanted = {True: random.randint(2, 5), False: random.randint(2, 4)} if is_kept else {True: random.randint(5, 8)}
+    drawn: dict[bool, list[Any]] = {side: [] for side in wanted}
+    seen: set[Any] = set()
+    for _ in range(2_000):
+        thing = DRAW[family](random)
+        side = bool(is_kept(thing)) if is_kept else True
+        fields = _fields(thing)
+        if len(drawn[side]) < wanted[side] and not (len(fields) > 1 and seen & fields):
+            drawn[side].append(thing)
+            seen |= fields
+        if all(len(drawn[side]) == count for side, count in wanted.items()):
+            break
+    things = [thing for side in drawn.values() for thing in side]
+    random.shuffle(things)
+    return things
+
+
+def _fields(thing: Any) -> set[Any]:
+    if isinstance(thing, dict):
+        return set(thing.items())
+    return {("field", i, value) for i, value in enumerate(thing)} if isinstance(thing, tuple) else {thing}
