@@ -1,0 +1,43 @@
+"""What a locked-in judge says, checked like anything that comes from a stranger."""
+
+from typing import Any, get_args
+
+from sandbox.judge import Findings, JudgeTask
+from sandbox.recorder import blank, settle
+from sandbox.watch import LimitName
+from state.verdict import Verdict, VerdictStatus
+
+_STATUSES = frozenset(get_args(VerdictStatus))
+_TEXTS = {"name": 100, "expected": 200, "got": 200, "error_type": 100, "message": 500}
+_MAX_ROWS = 1000
+
+
+def checked_findings(data: Any, task: JudgeTask, limit: LimitName) -> Findings:
+    """Return findings with verdicts of the right shape for every test.
+
+    Where the judge said nothing usable its first test is an error: it was the tests' code that failed.
+    """
+    try:
+        groups = [
+            [_verdict(row, test["visible"]) for row in rows[:_MAX_ROWS]]
+            for rows, test in zip(data["verdicts"], task["tests"], strict=True)
+        ]
+        coverage = [int(line) for line in data["coverage"]] if task["coverage"] else None
+        return {"verdicts": groups, "coverage": coverage, "broken_setup": str(data["broken_setup"])[:500]}
+    except (TypeError, KeyError, ValueError, AttributeError):
+        numbered = zip(task["numbers"], task["tests"], strict=True)
+        groups = [[blank(f"test {number}", test["visible"])] for number, test in numbered]
+        why = f"it reached its {limit} limit" if limit else "its process ended"
+        settle(groups[0][0], "error", f"the test itself did not finish: {why}")
+        return {"verdicts": groups, "coverage": None, "broken_setup": ""}
+
+
+def _verdict(row: Any, visible: bool) -> Verdict:
+    verdict = blank("", visible)
+    for key, length in _TEXTS.items():
+        verdict[key] = str(row[key])[:length]  # type: ignore[literal-required]
+    if row["status"] not in _STATUSES:
+        raise ValueError(row["status"])
+    verdict["status"] = row["status"]
+    verdict["traceback"] = [str(line)[:400] for line in row["traceback"][:12]]
+    return verdict

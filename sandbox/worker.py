@@ -1,0 +1,200 @@
+"""A worker: one process per slot of the pool that takes jobs, judges them and reports.
+
+It judges trusted tests itself, so that test code is compiled once per task; untrusted tests get a judge of
+their own, forked from a second zygote and locked in like the program.
+"""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sandbox.channel import Channel, ChannelError
+from sandbox.comparison import same_output, short
+from sandbox.findings import checked_findings
+from sandbox.judge import Findings, JudgeTask, judge
+from sandbox.launch import ZygoteHandle
+from sandbox.protocol import Job, Limits
+from sandbox.recorder import blank, settle
+from sandbox.session import Ending, Session, Used, apply_ending, limit_behind, program_error, tail
+from sandbox.watch import LimitName, LimitReached, Watch
+from state.task import StdioTest
+from state.verdict import ExecutionReport, Verdict
+
+
+class Worker:
+    """A slot: its zygotes, and the jobs it runs one after the other."""
+
+    def __init__(self, scratch: str) -> None:
+        """Start the zygote that programs are forked from."""
+        self._scratch = scratch
+        self._programs = ZygoteHandle("program", os.path.join(scratch, "program"))
+        self._judges: ZygoteHandle | None = None
+
+    @property
+    def isolation(self) -> Any:
+        """What the zygote has proven at its start."""
+        return self._programs.hello
+
+    def run(self, job: Job, limits: Limits) -> ExecutionReport | str:
+        """Run one job; a text says why the author's own code does not run. Raises ChannelError when broken."""
+        started = time.monotonic()
+        used = Used()
+        rows: dict[int, list[Verdict]] = {}
+        endings: list[Ending] = []
+        functions = [index for index, test in enumerate(job.tests) if test["kind"] != "stdio"]
+        coverage: list[int] | None = None
+        if functions:
+            findings, ending = self._run_functions(job, limits, functions, used)
+            if findings["broken_setup"]:
+                return findings["broken_setup"]
+            rows.update(zip(functions, findings["verdicts"], strict=True))
+            coverage = findings["coverage"]
+            endings.append(ending)
+        for index, test in enumerate(job.tests):
+            if test["kind"] == "stdio":
+                verdict, last = self._run_script(job.program, test, index, limits, used)
+                rows[index] = [verdict]
+                endings.extend(last)
+        verdicts = [verdict for index in sorted(rows) for verdict in rows[index]]
+        return _report(verdicts, endings, used, time.monotonic() - started, self.isolation["isolation"], coverage)
+
+    def close(self) -> None:
+        """End the zygotes."""
+        self._programs.close()
+        if self._judges is not None:
+            self._judges.close()
+
+    def _run_functions(self, job: Job, limits: Limits, which: Sequence[int], used: Used) -> tuple[Findings, Ending]:
+        task: JudgeTask = {
+            "program": job.program,
+            "entry_point": job.entry_point,
+            "setup": job.setup,
+            "tests": [job.tests[index] for index in which],
+            "numbers": [index + 1 for index in which],
+            "coverage": job.coverage,
+        }
+        session = Session(self._programs, "program", limits, used=used)
+        findings = (self._judge_here if job.trusted_tests else self._judge_apart)(task, session, limits)
+        cut = [verdict for group in findings["verdicts"] for verdict in group if verdict["status"] == "killed"]
+        ending = session.finish(hung_up=bool(cut))
+        for verdict in cut:
+            apply_ending(verdict, ending, limits, job.program.splitlines())
+        _add(used, ending)
+        return findings, ending
+
+    def _judge_here(self, task: JudgeTask, session: Session, limits: Limits) -> Findings:
+        session.start()
+        with _backstop(session.watch, limits.wall_s + 1):
+            return judge(task, session.channel)
+
+    def _judge_apart(self, task: JudgeTask, session: Session, limits: Limits) -> Findings:
+        """Have the tests run by a judge that is locked in like the program."""
+        if self._judges is None:
+            self._judges = ZygoteHandle("judge", os.path.join(self._scratch, "judge"))
+        session.start()
+        judging = Session(self._judges, "judge", limits, used=Used())
+        judging.watch.also(session.watch, session.kill)
+        findings: object = None
+        try:
+            judging.start(session.child.socket.fileno())
+            judging.channel.send(task)
+            findings = judging.channel.receive()
+        except ChannelError:
+            pass
+        ending = judging.finish(hung_up=findings is None)
+        return checked_findings(findings, task, ending.limit)
+
+    def _run_script(
+        self, program: str, test: StdioTest, index: int, limits: Limits, used: Used
+    ) -> tuple[Verdict, list[Ending]]:
+        verdict = blank(f"test {index + 1}", test["visible"])
+        if used.cpu_s >= limits.cpu_s or used.wall_s >= limits.wall_s:
+            return verdict, []
+        started = time.monotonic()
+        session = Session(self._programs, "script", limits, stdin=test["stdin"].encode(errors="replace"), used=used)
+        try:
+            session.start()
+            session.channel.send(program)
+        except ChannelError:
+            pass  # it has ended already: how, the ending tells
+        session.wait_for_end()
+        ending = session.finish(hung_up=True)
+        _add(used, ending, time.monotonic() - started)
+        _judge_script(verdict, test, ending, limits, program.splitlines())
+        return verdict, [ending]
+
+
+def _judge_script(verdict: Verdict, test: StdioTest, ending: Ending, limits: Limits, source: Sequence[str]) -> None:
+    got = ending.stdout.decode(errors="replace")
+    if ending.limit or ending.usage["exit_status"] is None or not ending.usage["ended_itself"]:
+        apply_ending(verdict, ending, limits, source)
+    elif ending.usage["exit_status"] != 0:
+        program_error(verdict, ending, source)
+    else:
+        passed = same_output(got, test["stdout"])
+        settle(verdict, "passed" if passed else "failed")
+    if verdict["status"] != "passed":
+        verdict["got"], verdict["expected"] = short(got), short(test["stdout"])
+
+
+def _add(used: Used, ending: Ending, wall_s: float = 0.0) -> None:
+    used.cpu_s += ending.usage["cpu_s"]
+    used.wall_s += wall_s
+    used.peak_memory_bytes = max(used.peak_memory_bytes, ending.usage["peak_memory_bytes"])
+
+
+def _report(
+    verdicts: list[Verdict],
+    endings: Sequence[Ending],
+    used: Used,
+    wall_s: float,
+    isolation: Any,
+    coverage: list[int] | None,
+) -> ExecutionReport:
+    limit: LimitName = next((ending.limit for ending in endings if ending.limit), "") or limit_behind(verdicts)
+    return {
+        "verdicts": verdicts,
+        "stdout": tail(b"".join(ending.stdout for ending in endings)),
+        "stderr": tail(b"".join(ending.stderr for ending in endings)),
+        "output_bytes": sum(ending.output_bytes for ending in endings),
+        "cpu_s": used.cpu_s,
+        "wall_s": wall_s,
+        "peak_memory_bytes": used.peak_memory_bytes,
+        "limit": limit,
+        "isolation": isolation,
+        "coverage": coverage,
+    }
+
+
+@contextmanager
+def _backstop(watch: Watch, seconds: float) -> Iterator[None]:
+    """Break off a judge that runs for ever by itself: a test may loop on what the program answered."""
+
+    def ring(number: int, frame: object) -> None:
+        watch.reached = "wall"
+        raise LimitReached("wall")
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def main(arguments: dict[str, Any]) -> None:
+    """Serve jobs over the descriptor given until the application hangs up."""
+    channel = Channel(socket.socket(fileno=arguments["control"]))
+    worker = Worker(arguments["scratch"])
+    channel.send(worker.isolation)
+    try:
+        while True:
+            message: Any = channel.receive()
+            job, limits = Job(**message["job"]), Limits(**message["limits"])
+            channel.send(worker.run(job, limits))
+    except ChannelError:
+        worker.close()
