@@ -1,113 +1,80 @@
-"""BM25 over postings in RAM, with statistics of what the searcher may see only."""
+"""BM25 and cosine over postings, with statistics of what the searcher may see only."""
 
-from array import array
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from memory.words import terms_of
+from memory.postings import Mask, Numbers, Postings, Rows
 
 K1, B = 0.9, 0.4  # flat optimum on dialogues and code: docs/memory.md#bm25
 
-Mask: TypeAlias = NDArray[np.bool_]
-Scores: TypeAlias = NDArray[np.float64]
-Rows: TypeAlias = NDArray[np.intp]
 
-
-@dataclass(slots=True)
-class _Posting:
-    rows: "array[int]" = field(default_factory=lambda: array("i"))
-    counts: "array[float]" = field(default_factory=lambda: array("f"))
-
-
-_NO_POSTING = _Posting()
-
-
-class Postings:
-    """Which row holds which term how often. Rows are numbered as they come."""
-
-    def __init__(self) -> None:
-        self._terms: dict[str, _Posting] = {}
-        self._lengths: array[float] = array("d")
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def append(self, text: str) -> None:
-        """Add the next row."""
-        row, counts = len(self._lengths), Counter(terms_of(text))
-        for term, count in counts.items():
-            posting = self._terms.get(term) or self._terms.setdefault(term, _Posting())
-            posting.rows.append(row)
-            posting.counts.append(count)
-        self._lengths.append(counts.total())
-
-    def lengths(self, size: int) -> Scores:
-        """Return the number of terms of each of the first `size` rows."""
-        return np.array(self._lengths[:size], dtype=np.float64)
-
-    def of(self, terms: Sequence[str]) -> tuple[Rows, Scores, list[int]]:
-        """Return the rows that hold each term, how often each does, and how many rows there are per term."""
-        found = [self._terms.get(term, _NO_POSTING) for term in terms]
-        rows = np.concatenate([np.frombuffer(posting.rows, np.int32) for posting in found], dtype=np.intp)
-        counts = np.concatenate([np.frombuffer(posting.counts, np.float32) for posting in found], dtype=np.float64)
-        return rows, counts, [len(posting.rows) for posting in found]
-
-
-class Bm25View:
-    """BM25 over a fixed set of visible rows.
+class TermWeights:
+    """What the terms of a fixed set of visible rows are worth.
 
     The number of rows, the mean length and every document frequency come from the visible rows alone: two searchers
     who see the same records get the same scores, whatever else the index holds and in whatever order it came.
-    Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009; idf as in Lucene, never negative.
     """
 
     def __init__(self, postings: Postings, visible: Mask) -> None:
         self._postings = postings
         self._visible = visible
-        self._count = int(visible.sum())
-        lengths = postings.lengths(len(visible))
-        mean = float(lengths[visible].sum()) / max(self._count, 1)
+        lengths = postings.lengths()[: len(visible)]
+        count = int(visible.sum())
+        mean = float(lengths[visible].sum()) / max(count, 1)
+        self.frequency = postings.frequencies(visible)
+        self._idf = np.log1p((count - self.frequency + 0.5) / (self.frequency + 0.5))
+        self._smooth_idf = np.log((1 + count) / (1 + self.frequency)) + 1
         self._norms = K1 * (1 - B + B * lengths / (mean or 1.0))
-        self._weights: dict[str, tuple[Rows, Scores]] = {}
+        self._weights: dict[str, tuple[Rows, Numbers]] = {}
 
-    def scores(self, terms: Sequence[str]) -> Scores:
-        """Return one score per row, 0 where no term occurs; the caller holds the index's lock."""
-        counts = Counter(terms)
-        if missing := [term for term in counts if term not in self._weights]:
+    def holds(self, term: str) -> bool:
+        """Tell whether a visible row holds the term."""
+        number = self._postings.terms.get(term)
+        return number is not None and number < len(self.frequency) and bool(self.frequency[number])
+
+    def bm25(self, question: Mapping[str, float]) -> Numbers:
+        """Score every row against weighted terms; 0 where none occurs or the row is out of sight.
+
+        Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009; idf as in Lucene: never negative.
+        """
+        asked = {term: weight for term, weight in question.items() if self.holds(term)}
+        if missing := [term for term in asked if term not in self._weights]:
             self._weigh(missing)
-        if not counts:
+        if not asked:
             return np.zeros(len(self._visible))
-        rows = np.concatenate([self._weights[term][0] for term in counts])
-        weights = [
-            self._weights[term][1] * count if count > 1 else self._weights[term][1] for term, count in counts.items()
-        ]
+        rows = np.concatenate([self._weights[term][0] for term in asked])
+        weights = [self._weights[term][1] * weight for term, weight in asked.items()]
         return np.bincount(rows, np.concatenate(weights), len(self._visible)).astype(np.float64, copy=False)
 
-    def _weigh(self, terms: Sequence[str]) -> None:
+    def cosine(self, question: Mapping[str, float], rows: Rows) -> Numbers:
+        """Return the cosine of the question with each of the rows: vectors of (1 + log count) times idf.
+
+        Unlike BM25 it normalises by all that a row says, which tells short programs apart from long ones that hold the
+        same words: +2 to +7 points of recall@10 on code, where hashed vectors of 1,024 numbers gave the same.
+        """
+        owners, terms, counts = self._postings.contents(rows)
+        asked = np.zeros(len(self.frequency))
+        for term, weight in question.items():
+            if self.holds(term):
+                number = self._postings.terms[term]
+                asked[number] = (1 + np.log(weight) if weight > 1 else weight) * self._smooth_idf[number]
+        values = (1 + np.log(counts)) * self._smooth_idf[terms]
+        products = np.bincount(owners, values * asked[terms], len(rows))
+        # summed rather than a BLAS norm: its threads cost 10 ms a call on busy cores
+        lengths = np.sqrt(np.bincount(owners, values * values, len(rows)) * (asked * asked).sum())
+        cosine: Numbers = np.divide(products, lengths, out=np.zeros(len(rows)), where=lengths > 0)
+        return cosine
+
+    def _weigh(self, terms: list[str]) -> None:
         """Compute what each occurrence of the terms is worth; all at once, since numpy's cost is per call."""
-        rows, counts, sizes = self._postings.of(terms)
+        numbers = [self._postings.terms[term] for term in terms]
+        rows, counts, sizes = self._postings.occurrences(numbers)
         keep = rows < len(self._visible)
         keep[keep] = self._visible[rows[keep]]
-        ends = np.cumsum(sizes)
-        seen = np.concatenate([[0], np.cumsum(keep)])  # seen[i]: visible occurrences before the i-th
-        bounds = seen[np.concatenate([[0], ends])]
-        frequency = np.diff(bounds)
-        idf = np.log1p((self._count - frequency + 0.5) / (frequency + 0.5))
+        owners = np.repeat(np.arange(len(terms)), sizes)[keep]
         rows, counts = rows[keep], counts[keep]
-        weights = np.repeat(idf, frequency) * counts * (K1 + 1) / (counts + self._norms[rows])
-        for number, term in enumerate(terms):
-            start, end = bounds[number], bounds[number + 1]
+        weights = self._idf[numbers][owners] * counts * (K1 + 1) / (counts + self._norms[rows])
+        bounds = np.searchsorted(owners, np.arange(len(terms) + 1))
+        for term, start, end in zip(terms, bounds[:-1], bounds[1:], strict=True):
             self._weights[term] = rows[start:end], weights[start:end]
-
-
-def best(scores: Scores, limit: int) -> Rows:
-    """Return the rows of the `limit` highest positive scores, and every row that ties with the last of them."""
-    if limit < len(scores):
-        least = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-        return np.flatnonzero(scores >= max(least, np.nextafter(0.0, 1.0)))
-    return np.flatnonzero(scores > 0)

@@ -1,106 +1,228 @@
 """The in-process index of one scope: derived from the records, kept fresh by the log's sequence."""
 
+import json
 import threading
+from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.bm25 import Bm25View, Mask, Postings, best
-from memory.words import terms_of
+from memory.caching import HitRate
+from memory.filters import Attributes, Group
+from memory.fuzzy import Vocabulary
+from memory.neighbours import Neighbours
+from memory.postings import Mask, Postings, best
+from memory.question import Question
+from memory.ranking import Ranker, Ranking, Scored, Weights
+from memory.record import KINDS, Scope
+from memory.records import Changes
+from memory.words import indexed_text
 from state.memory_item import Horizon
 from storage.contents import digest_of
 
 KEPT_VIEWS = 8  # one per run and kind of question that is under way in this process
-_KINDS: tuple[str, ...] = ("episodic", "semantic", "procedural")
+KEPT_ANSWERS = 1000  # per view
+# Columns of numbers, one row per record; version 0: replaced or forgotten.
+SEQ, KIND, RUN, BATCH, HIDDEN_SEQ, HIDDEN_RUN, HIDDEN_BATCH, THREAD, VERSION = range(9)
 
 
 @dataclass(frozen=True, slots=True)
-class IndexRow:
-    """What the index has to know of a record."""
+class Sight:
+    """Which records a search may see. Without a horizon: all of the scope."""
 
-    seq: int
-    memory_id: str
-    kind: str
-    run_id: str
-    batch: int
-    text: str
+    kinds: tuple[str, ...] = KINDS
+    hidden: bool = False  # superseded, archived and consolidated records as well
+    watermark: int | None = None
+    run_id: str = ""
+    batch: int = 0
+
+
+def sight_of(horizon: Horizon, kinds: Sequence[str] = KINDS) -> Sight:
+    """Return what an episode may see."""
+    return Sight(tuple(sorted(kinds)), False, horizon["watermark"], horizon["run_id"], horizon["batch"])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How many records a search wants, and of which."""
+
+    limit: int
+    filters: Group | None = None
+    now: float = 0.0  # seconds since the epoch: decides what has expired
 
 
 @dataclass(slots=True)
 class _View:
-    """The rows that one horizon shows, and what was computed from them."""
+    """The rows that are in sight, and what was computed from them."""
 
     visible: Mask
-    checked: int  # rows looked at so far: later ones were all invisible
-    bm25: Bm25View
+    checked: int  # rows looked at so far: later ones were all out of sight
+    ranker: Ranker
     snapshot: str = ""
+    answers: "OrderedDict[Any, list[Scored]]" = field(default_factory=OrderedDict)  # to earlier questions
 
 
 class ScopeIndex:
-    """Postings and visibility of the records of one scope. Every method may be called from any thread."""
+    """Postings, attributes and visibility of the records of one scope. Threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.seq = 0  # the log is taken into account up to here
+        self.caching = HitRate()
+        self.refreshing = threading.Lock()  # held by who reads the log for everyone
         self._lock = threading.Lock()
-        self._postings = Postings()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._postings, self._vocabulary = Postings(), Vocabulary()
+        self._attributes = Attributes()
         self._ids: list[str] = []
-        self._runs: dict[str, int] = {}
-        self._columns = np.empty((4, 1024), np.int64)  # seq, kind, run, batch
-        self._views: OrderedDict[tuple[int, str, int, tuple[str, ...]], _View] = OrderedDict()
-        self.seq = 0  # the last change of the log that is in here
+        self._rows: dict[str, int] = {}
+        self._numbers: dict[str, int] = {"": 0}  # runs and threads by name
+        self._columns = np.zeros((9, 1024), np.int64)
+        self._expiry = array("d")
+        self._expiring = False
+        self._further: list[tuple[int, int, int]] = []  # (row, run, batch): runs beyond the first
+        self._views: OrderedDict[Sight, _View] = OrderedDict()
 
-    def extend(self, rows: Iterable[IndexRow]) -> None:
-        """Add records in the order of the log; those that are here already are skipped."""
-        with self._lock:
-            for row in rows:
-                if row.seq > self.seq:
-                    self._append(row)
+    def __len__(self) -> int:
+        return len(self._rows)
 
-    def search(self, text: str, kinds: Sequence[str], horizon: Horizon, limit: int) -> list[tuple[str, float]]:
-        """Return (id, score) by falling score, ties by id."""
-        terms = terms_of(text)
+    def apply(self, changes: Changes) -> None:
+        """Take changes of the log into account; those that are known already change nothing."""
         with self._lock:
-            scores = self._view(horizon, tuple(sorted(kinds))).bm25.scores(terms)
-        found = ((self._ids[row], float(scores[row])) for row in best(scores, limit))
-        return sorted(found, key=lambda hit: (-hit[1], hit[0]))[:limit]
+            if changes.until <= self.seq:
+                return
+            for memory_id in changes.forgotten & self._rows.keys():
+                self._bury(memory_id)
+            for row in changes.rows:
+                self._take(row)
+            for memory_id, run, batch in changes.origins:
+                self._further.append((self._rows[memory_id], self._number(run), batch))
+                self._views.clear()
+            self.seq = changes.until
 
-    def snapshot(self, horizon: Horizon) -> str:
-        """Return the digest of the sorted ids that a horizon shows, "" when it shows none."""
+    def search(self, question: Question, weights: Weights, sight: Sight, asked: Asked) -> list[Scored]:
+        """Return the best records in sight by falling score, ties by id."""
+        key = (question.text, weights, asked.filters, asked.limit)
         with self._lock:
-            view = self._view(horizon, _KINDS)
-            ids = sorted(self._ids[row] for row in np.flatnonzero(view.visible))
-            if ids and not view.snapshot:
-                view.snapshot = digest_of("\n".join(ids))
+            view = self._view(sight)
+            answer = None if self._expiring else view.answers.get(key)
+            self.caching.count(hit=answer is not None)
+            if answer is None:
+                answer = view.answers[key] = self._answer(view.ranker.ranking(question, weights), asked)
+                if len(view.answers) > KEPT_ANSWERS:
+                    view.answers.popitem(last=False)
+        return answer
+
+    def _answer(self, ranking: Ranking, asked: Asked) -> list[Scored]:
+        passing = self._passing(asked.filters, len(ranking.scores), asked.now)
+        scores = ranking.scores if passing is None else np.where(passing, ranking.scores, 0.0)
+        rows = best(scores, asked.limit)
+        ranked = sorted((-float(scores[row]), self._ids[row], int(row)) for row in rows)[: asked.limit]
+        return [Scored(memory_id, -score, ranking.explained(row)) for score, memory_id, row in ranked]
+
+    def listed(self, sight: Sight, filters: Group | None, now: float) -> list[str]:
+        """Return the ids of every record in sight that passes the filters, oldest first."""
+        with self._lock:
+            visible = self._view(sight).visible
+            passing = self._passing(filters, len(visible), now)
+            rows = np.flatnonzero(visible if passing is None else visible & passing)
+            return [self._ids[row] for row in rows[np.argsort(self._columns[SEQ, rows], kind="stable")]]
+
+    def snapshot(self, sight: Sight) -> str:
+        """Return the digest of the sorted ids in sight, "" when there are none."""
+        with self._lock:
+            view = self._view(sight)
+            if not view.snapshot and view.visible.any():
+                view.snapshot = digest_of("\n".join(sorted(self._ids[row] for row in np.flatnonzero(view.visible))))
             return view.snapshot
 
-    def _append(self, row: IndexRow) -> None:
-        size = len(self._ids)
-        if size == self._columns.shape[1]:
-            self._columns = np.concatenate([self._columns, np.empty_like(self._columns)], axis=1)
-        run = self._runs.setdefault(row.run_id, len(self._runs))
-        self._columns[:, size] = row.seq, _KINDS.index(row.kind), run, row.batch
-        self._ids.append(row.memory_id)
-        self._postings.append(row.text)
-        self.seq = row.seq
+    def _take(self, row: Mapping[str, Any]) -> None:
+        known = self._rows.get(row["memory_id"])
+        if known is not None and self._columns[VERSION, known] != row["version"]:
+            self._bury(row["memory_id"])
+            known = None
+        if known is None:
+            known = self._append(row)
+        else:
+            self._views.clear()
+        self._columns[HIDDEN_SEQ : HIDDEN_BATCH + 1, known] = (
+            row["hidden_seq"], self._number(row["hidden_run"]), row["hidden_batch"],
+        )  # fmt: skip
 
-    def _view(self, horizon: Horizon, kinds: tuple[str, ...]) -> _View:
-        key = (horizon["watermark"], horizon["run_id"], horizon["batch"], kinds)
-        view, size = self._views.get(key), len(self._ids)
-        if view is None or (view.checked < size and self._visible(horizon, kinds, view.checked).any()):
-            visible = self._visible(horizon, kinds, 0)
-            view = self._views[key] = _View(visible, size, Bm25View(self._postings, visible))
+    def _append(self, row: Mapping[str, Any]) -> int:
+        number = len(self._ids)
+        if number == self._columns.shape[1]:
+            self._columns = np.concatenate([self._columns, np.zeros_like(self._columns)], axis=1)
+        self._columns[:, number] = (
+            row["seq"], KINDS.index(row["kind"]), self._number(row["run_id"]), row["batch"],
+            0, 0, 0, self._number(row["thread"]), row["version"],
+        )  # fmt: skip
+        attributes = json.loads(row["attributes"])
+        self._ids.append(row["memory_id"])
+        self._rows[row["memory_id"]] = number
+        self._postings.append(indexed_text(row["text"], row["entry_point"], attributes))
+        self._expiry.append(row["expires_at"] or np.inf)
+        self._expiring |= row["expires_at"] is not None
+        self._attributes.append(number, {**attributes, **_own_fields(row)})
+        return number
+
+    def _bury(self, memory_id: str) -> None:
+        self._columns[VERSION, self._rows.pop(memory_id)] = 0
+        self._views.clear()
+
+    def _number(self, name: str) -> int:
+        return self._numbers.setdefault(name, len(self._numbers))
+
+    def _view(self, sight: Sight) -> _View:
+        view, size = self._views.get(sight), len(self._ids)
+        if view is None or (view.checked < size and self._visible(sight, view.checked).any()):
+            visible = self._visible(sight, 0)
+            neighbours = Neighbours(self._columns[THREAD, :size], self._columns[SEQ, :size], visible)
+            ranker = Ranker(self._postings, self._vocabulary, visible, neighbours)
+            view = self._views[sight] = _View(visible, size, ranker)
         view.checked = size
-        self._views.move_to_end(key)
+        self._views.move_to_end(sight)
         if len(self._views) > KEPT_VIEWS:
             self._views.popitem(last=False)
         return view
 
-    def _visible(self, horizon: Horizon, kinds: tuple[str, ...], start: int) -> NDArray[np.bool_]:
-        seq, kind, run, batch = self._columns[:, start : len(self._ids)]
-        own = (run == self._runs.get(horizon["run_id"], -1)) & (batch < horizon["batch"])
-        seen: Mask = (seq <= horizon["watermark"]) | own
-        if len(kinds) < len(_KINDS):
-            seen &= np.isin(kind, [_KINDS.index(name) for name in kinds])
-        return seen
+    def _visible(self, sight: Sight, start: int) -> Mask:
+        columns = self._columns[:, start : len(self._ids)]
+        seen = columns[VERSION] > 0
+        if len(sight.kinds) < len(KINDS):
+            seen &= np.isin(columns[KIND], [KINDS.index(kind) for kind in sight.kinds])
+        if sight.watermark is None:
+            return np.asarray(seen if sight.hidden else seen & (columns[HIDDEN_SEQ] == 0), np.bool_)
+        added = self._before(sight, columns[SEQ : BATCH + 1][[0, 2, 3]])
+        for row, run, batch in self._further:
+            if row >= start and run == self._numbers.get(sight.run_id) and batch < sight.batch:
+                added[row - start] = True
+        hidden = (columns[HIDDEN_SEQ] > 0) & self._before(sight, columns[HIDDEN_SEQ : HIDDEN_BATCH + 1])
+        return np.asarray(seen & added if sight.hidden else seen & added & ~hidden, np.bool_)
+
+    def _before(self, sight: Sight, when: NDArray[np.int64]) -> Mask:
+        """Tell what happened before the horizon: rows of (sequence, run, batch)."""
+        seq, run, batch = when
+        own = (run == self._numbers.get(sight.run_id, -1)) & (batch < sight.batch)
+        return np.asarray((seq <= sight.watermark) | (own if sight.run_id else False), np.bool_)
+
+    def _passing(self, filters: Group | None, size: int, now: float) -> Mask | None:
+        """Return what passes the filters and has not expired; None when everything does."""
+        passing = self._attributes.mask(filters, size) if filters is not None else None
+        if self._expiring:
+            fresh = np.array(self._expiry[:size]) > now
+            passing = fresh if passing is None else passing & fresh
+        return passing
+
+
+def _own_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record itself has that filters may ask for."""
+    scopes = {"user_id": "user_scope", "project_id": "project_scope", "agent_id": "agent_scope", "run_id": "run_scope"}
+    own = {name: row[column] for name, column in scopes.items() if row[column]}
+    return {**own, "kind": row["kind"], "thread": row["thread"], "entry_point": row["entry_point"]}

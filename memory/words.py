@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 from memory.stemmer import stem
 
@@ -18,6 +20,13 @@ through to too under until up ve very was we were what when where which while wh
 would you your yours
 """
 STOP_WORDS = frozenset(_STOP_TEXT.split())
+
+_SPEAKERS = ("speaker", "name", "actor_id", "role")  # attributes that say who said it, the best first
+_MOMENTS = ("timestamp", "date", "session_date", "time")  # and when
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
@@ -38,9 +47,26 @@ def words_of(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
-def content_words(words: Iterable[str]) -> list[str]:
-    """Return the words that are not stop words."""
-    return [word for word in words if word not in STOP_WORDS]
+def indexed_text(text: str, entry_point: str, attributes: Mapping[str, Any]) -> str:
+    """Return what a record is found by: its text, its function's name, who said it and on which day.
+
+    A date in words is worth +1.5 points of recall@10 on dialogues, the speaker's name +1 to +3 (docs/memory.md#terms).
+    """
+    extra = [] if not entry_point or entry_point in text else [entry_point]
+    extra += [name for key in _SPEAKERS if isinstance(name := attributes.get(key), str)][:1]
+    extra += [_date_words(moment) for key in _MOMENTS if isinstance(moment := attributes.get(key), str | int | float)][
+        :1
+    ]
+    return " ".join([*extra, text])
+
+
+def _date_words(moment: str | float) -> str:
+    """Return a date as people write it in questions: "8 May 2023"."""
+    try:
+        day = datetime.fromtimestamp(moment, UTC) if isinstance(moment, int | float) else datetime.fromisoformat(moment)
+    except (ValueError, OverflowError, OSError):
+        return str(moment)  # in words already
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 @lru_cache(maxsize=200_000)

@@ -36,7 +36,6 @@ runs = Table(
     Column("status", String(16), nullable=False),  # running, stopped, done
     Column("started_at", Float, nullable=False),  # seconds since the epoch
     Column("ended_at", Float),
-    Column("summary", Text, nullable=False),  # JSON; "{}" until the run ends
 )
 
 # The ledger: one row for every finished episode. Everything but the *_s columns and cost is a function of the key.
@@ -84,29 +83,131 @@ failures = Table(
     Column("episode_id", String(64), primary_key=True),
     Column("run_id", String(64), primary_key=True),
     Column("task_id", Text, nullable=False),
+    Column("spec", Text, nullable=False),  # JSON: what to run again
+    Column("phase", String(32), nullable=False),
+    Column("position", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     Column("count", Integer, nullable=False),
     Column("failed_at", Float, nullable=False),
 )
 
+# The memory. `memories` and what hangs on it are the truth; every search index is derived from them.
 memories = Table(
     "memories",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),  # position in the log
-    Column("memory_id", String(64), nullable=False, unique=True),  # digest of kind and cause
-    Column("kind", String(16), nullable=False),
+    Column("memory_id", String(64), primary_key=True),  # digest of scope, kind and cause
+    Column("seq", Integer, nullable=False),  # of the log entry that added it
+    Column("changed_seq", Integer, nullable=False),  # of the last log entry about it: indexes follow this
+    Column("kind", String(16), nullable=False),  # episodic, semantic, procedural
     Column("cause", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("code", Text, nullable=False),
     Column("entry_point", Text, nullable=False),
     Column("signature", Text, nullable=False),
     Column("importance", Float, nullable=False),
-    Column("run_id", String(64), nullable=False),
+    Column("attributes", Text, nullable=False),  # JSON object: what filters see
+    Column("user_scope", String(128), nullable=False),  # "" where a scope is not used
+    Column("project_scope", String(128), nullable=False),
+    Column("agent_scope", String(128), nullable=False),
+    Column("run_scope", String(128), nullable=False),
+    Column("thread", String(128), nullable=False),  # records of one thread, in order, are neighbours
+    Column("run_id", String(64), nullable=False),  # the learning run, batch and episode that wrote it first
     Column("batch", Integer, nullable=False),
     Column("episode_id", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),  # of text and code
+    Column("version", Integer, nullable=False),  # from 1
+    Column("slot", Text, nullable=False),  # digest of the subject and attribute that the text gives a value; "" if none
+    Column("state", String(16), nullable=False),  # active, consolidated, decayed, archived
+    Column("hidden_seq", Integer, nullable=False),  # the change that took it out of default searches; 0 while in them
+    Column("hidden_run", String(64), nullable=False),
+    Column("hidden_batch", Integer, nullable=False),
+    Column("superseded_by", String(64), nullable=False),
+    Column("valid_from", Float, nullable=False),  # seconds since the epoch
+    Column("valid_to", Float),  # None while valid
+    Column("expires_at", Float),
+    Column("sightings", Integer, nullable=False),  # how often it was said: duplicates merge
     Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
 )
-Index("memories_by_run", memories.c.run_id, memories.c.batch)
+Index("memories_by_change", memories.c.changed_seq)
+Index("memories_by_digest", memories.c.digest)
+_HAS_SLOT = memories.c.slot != ""
+Index("memories_by_slot", memories.c.slot, sqlite_where=_HAS_SLOT, postgresql_where=_HAS_SLOT)
+
+# The audit trail and the log that indexes follow: append-only, chained, digests instead of texts.
+memory_log = Table(
+    "memory_log",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # without gaps, from 1
+    Column("memory_id", String(64), nullable=False),
+    Column("event", String(16), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("cause", String(128), nullable=False),
+    Column("before", String(64), nullable=False),  # digest of the text and code, "" where there was none
+    Column("after", String(64), nullable=False),
+    Column("detail", Text, nullable=False),  # JSON object of states, ids and numbers
+    Column("at", Float, nullable=False),
+    Column("chain", String(64), nullable=False),  # digest of the entry before and of this one
+)
+Index("memory_log_by_memory", memory_log.c.memory_id)
+
+# Texts that an update replaced; purged with the memory.
+memory_versions = Table(
+    "memory_versions",
+    metadata,
+    Column("memory_id", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("replaced_at", Float, nullable=False),
+)
+
+# Further learning runs that brought the same memory about.
+memory_origins = Table(
+    "memory_origins",
+    metadata,
+    Column("memory_id", String(64), primary_key=True),
+    Column("run_id", String(64), primary_key=True),
+    Column("batch", Integer, nullable=False),
+)
+
+memory_vectors = Table(
+    "memory_vectors",
+    metadata,
+    Column("memory_id", String(64), primary_key=True),
+    Column("embedder", String(64), primary_key=True),
+    Column("digest", String(64), nullable=False),  # of what was embedded
+    Column("vector", LargeBinary, nullable=False),  # float32, little endian
+)
+
+# Texts that were embedded before, by content.
+embedding_cache = Table(
+    "embedding_cache",
+    metadata,
+    Column("embedder", String(64), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+# Which episode was shown which memory, and what reward it ended with.
+memory_uses = Table(
+    "memory_uses",
+    metadata,
+    Column("memory_id", String(64), primary_key=True),
+    Column("cause", String(64), primary_key=True),
+    Column("reward", Float),  # in [0, 1]; None where only the use is known
+    Column("baseline", Float),  # what such an episode gets without this memory
+    Column("at", Float, nullable=False),
+)
+
+memory_links = Table(
+    "memory_links",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("relation", String(16), primary_key=True),  # summarises, supersedes
+    Column("target", String(64), primary_key=True),
+)
 
 prompt_sets = Table(
     "prompt_sets",

@@ -1,0 +1,36 @@
+"""What a question is like: code, prose or a quotation. It decides which engines answer it and with what weight."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+from memory.words import terms_of, words_of
+
+Intent: TypeAlias = Literal["code", "prose", "phrase"]
+
+_QUOTED = re.compile(r'"([^"\n]+)"|“([^”\n]+)”')
+_CODE = re.compile(
+    r"\bdef \w+\(|\b\w+_\w+\b|\b[a-z]+[A-Z]\w+\b|\w\(\)|[=!]=|>>>|\breturns? \w+|"
+    r"\b(?:write|create|implement|complete|fix)\b.{0,30}\b(?:function|method|program|code|script|class)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, taken apart."""
+
+    text: str
+    terms: tuple[str, ...]
+    phrases: tuple[tuple[str, ...], ...]  # the words of every quotation
+    intent: Intent
+
+
+@lru_cache(maxsize=4096)
+def question_of(text: str) -> Question:
+    """Take a question apart."""
+    if _CODE.search(text):  # quotation marks in a program are strings, not quotations
+        return Question(text, tuple(terms_of(text)), (), "code")
+    quotations = tuple(words for found in _QUOTED.findall(text) if len(words := tuple(words_of("".join(found)))) > 1)
+    return Question(text, tuple(terms_of(text)), quotations, "phrase" if quotations else "prose")

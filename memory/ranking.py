@@ -1,0 +1,94 @@
+"""From a question to one score per row: engines by intent, fused, then smoothed over neighbours."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from memory.bm25 import TermWeights
+from memory.fuzzy import Vocabulary
+from memory.neighbours import Neighbours
+from memory.postings import Mask, Numbers, Postings, best
+from memory.question import Intent, Question
+
+COSINE_CANDIDATES = 100  # more gave nothing: docs/memory.md#cosine
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each engine adds to a question's scores; each is measured in docs/memory.md#ablation."""
+
+    cosine: float = 0.0  # of the normalised cosine, beside a normalised BM25 of weight 1
+    neighbours: tuple[float, ...] = ()  # of the scores of the records one, two, ... steps away in the same thread
+    fuzzy: bool = True  # expand terms that no visible record holds
+
+
+WEIGHTS: Mapping[Intent, Weights] = {
+    "prose": Weights(neighbours=(0.4, 0.2)),
+    "phrase": Weights(),
+    "code": Weights(cosine=1.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A record that was found, and what its score is made of."""
+
+    memory_id: str
+    score: float
+    parts: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class Ranking:
+    """Scores of every row, and what each engine gave."""
+
+    scores: Numbers
+    parts: dict[str, Numbers]
+
+    def explained(self, row: int) -> dict[str, float]:
+        """Return what the score of a row is made of."""
+        return {name: round(float(values[row]), 4) for name, values in self.parts.items() if values[row]}
+
+
+class Ranker:
+    """The engines over a fixed set of visible rows; the caller holds the index's lock."""
+
+    def __init__(self, postings: Postings, vocabulary: Vocabulary, visible: Mask, neighbours: Neighbours) -> None:
+        self._postings = postings
+        self._vocabulary = vocabulary
+        self._weights = TermWeights(postings, visible)
+        self._neighbours = neighbours
+
+    def ranking(self, question: Question, weights: Weights) -> Ranking:
+        """Score every row."""
+        terms = self._weighted(question, fuzzy=weights.fuzzy)
+        scores = self._weights.bm25(terms)
+        ranking = Ranking(scores, {"bm25": scores})
+        if weights.cosine and scores.any():
+            self._add_cosine(ranking, terms, weights.cosine)
+        if weights.neighbours and self._neighbours.exist:
+            smoothed = self._neighbours.smoothed(ranking.scores, weights.neighbours)
+            ranking.parts["neighbours"] = smoothed - ranking.scores
+            ranking.scores = smoothed
+        return ranking
+
+    def _weighted(self, question: Question, *, fuzzy: bool) -> dict[str, float]:
+        """Return the question's terms with their weights; misspelt ones give way to similar ones."""
+        terms: dict[str, float] = dict(Counter(question.terms))
+        unknown = [term for term in terms if not self._weights.holds(term)]
+        if unknown and fuzzy:
+            self._vocabulary.extend(self._postings.names)
+            for term in unknown:
+                for similar, value in self._vocabulary.similar(term, self._weights.holds):
+                    terms[similar] = max(terms.get(similar, 0.0), value * value)
+        return terms
+
+    def _add_cosine(self, ranking: Ranking, terms: Mapping[str, float], weight: float) -> None:
+        rows = best(ranking.scores, COSINE_CANDIDATES)
+        cosine = np.zeros(len(ranking.scores))
+        found = self._weights.cosine(terms, rows)
+        cosine[rows] = weight * found / (found.max() or 1.0)
+        ranking.parts = {"bm25": ranking.scores / ranking.scores.max(), "cosine": cosine}
+        ranking.scores = ranking.parts["bm25"] + cosine

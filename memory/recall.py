@@ -1,0 +1,141 @@
+"""Searching: an index per scope, kept fresh by the log, and the records that it finds."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from memory.caching import HitRate
+from memory.filters import parsed
+from memory.index import Asked, ScopeIndex, Sight
+from memory.question import question_of
+from memory.ranking import WEIGHTS, Scored, Weights
+from memory.reader import Reader
+from memory.record import NOTHING, MemoryRefusedError, Record, Scope
+from memory.records import changes_since
+from memory.words import words_of
+from storage.engine import Home
+
+KEPT_SCOPES = 64  # indexes in RAM; the least recently used one goes first and is rebuilt when it is asked for again
+PHRASE_CANDIDATES = 200  # records that are read to see whether they hold a quotation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """A question to the memory of a scope."""
+
+    text: str
+    scope: Scope
+    sight: Sight = field(default_factory=Sight)
+    limit: int = 10
+    offset: int = 0
+    filters: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    weights: Weights | None = None  # None: what the question's intent calls for
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A record that a search found, with what its score is made of."""
+
+    record: Record
+    score: float
+    parts: Mapping[str, float]
+
+    @property
+    def why(self) -> str:
+        """Say in words how the score came about."""
+        return " + ".join(f"{name} {value:.3f}" for name, value in self.parts.items())
+
+
+class Recall:
+    """Searches over the records of a home. Threads may share it."""
+
+    def __init__(self, home: Home, *, now: Callable[[], float] = time.time) -> None:
+        self._home = home
+        self._now = now
+        self._reader = Reader(home)
+        self._lock = threading.Lock()
+        self._indexes: OrderedDict[Scope, ScopeIndex] = OrderedDict()
+
+    def search(self, search: Search) -> list[Hit]:
+        """Return the best records, best first, ties by id.
+
+        Raises MemoryRefusedError when no scope is named or a filter is not understood.
+        """
+        question, index = question_of(search.text), self.index(search.scope)
+        weights = WEIGHTS[question.intent] if search.weights is None else search.weights
+        wanted = search.offset + search.limit
+        limit = max(wanted, PHRASE_CANDIDATES) if question.phrases else wanted
+        found = index.search(question, weights, search.sight, Asked(limit, parsed(search.filters), self._now()))
+        if question.phrases:
+            found = self._quoting(found, question.phrases)
+        return self._hits(found[search.offset : wanted])
+
+    def listed(
+        self, scope: Scope, *, sight: Sight, filters: Mapping[str, Any] = NOTHING, limit: int = 100, offset: int = 0
+    ) -> list[Record]:
+        """Return a page of the records of a scope, oldest first."""
+        memory_ids = self.index(scope).listed(sight, parsed(filters), self._now())[offset : offset + limit]
+        records = self._reader.records(memory_ids)
+        return [records[memory_id] for memory_id in memory_ids if memory_id in records]
+
+    def records(self, memory_ids: Sequence[str]) -> dict[str, Record]:
+        """Return those of the memories that exist."""
+        self._reader.last()
+        return self._reader.records(memory_ids)
+
+    def last(self) -> int:
+        """Return how far the log is."""
+        return self._reader.last()
+
+    def index(self, scope: Scope) -> ScopeIndex:
+        """Return the index of a scope, up to date with the log."""
+        if not scope.named():
+            raise MemoryRefusedError("a search needs a scope: name a user, a project, an agent or a run")
+        last = self._reader.last()
+        with self._lock:
+            index = self._indexes.get(scope) or self._indexes.setdefault(scope, ScopeIndex(scope))
+            self._indexes.move_to_end(scope)
+            if len(self._indexes) > KEPT_SCOPES:
+                self._indexes.popitem(last=False)
+        if index.seq < last:
+            with index.refreshing:
+                if index.seq < last:
+                    index.apply(changes_since(self._home, scope, index.seq))
+        return index
+
+    def drop_indexes(self) -> None:
+        """Forget every index: the next search builds it from the records."""
+        with self._lock:
+            self._indexes.clear()
+            self._reader.clear()
+
+    def caches(self) -> dict[str, HitRate]:
+        """Return the hit rates of the caches: answers of the indexes in RAM, and records."""
+        with self._lock:
+            rates = [index.caching for index in self._indexes.values()]
+        answers = HitRate(sum(rate.hits for rate in rates), sum(rate.misses for rate in rates))
+        return {"answers": answers, "records": self._reader.caching}
+
+    def close(self) -> None:
+        """Give back the connection that follows the log."""
+        self._reader.close()
+
+    def _hits(self, found: Sequence[Scored]) -> list[Hit]:
+        records = self._reader.records([scored.memory_id for scored in found])
+        return [Hit(records[s.memory_id], s.score, s.parts) for s in found if s.memory_id in records]
+
+    def _quoting(self, found: Sequence[Scored], phrases: Sequence[tuple[str, ...]]) -> list[Scored]:
+        """Put what holds the quotations word for word first; when nothing does, nothing changes."""
+        wanted = [f" {' '.join(words)} " for words in phrases]
+        records = self._reader.records([scored.memory_id for scored in found])
+        ranked = []
+        for scored in found:
+            record = records.get(scored.memory_id)
+            said = f" {' '.join(words_of(record.text + ' ' + record.code))} " if record else ""
+            held = sum(phrase in said for phrase in wanted)
+            parts = {**scored.parts, "phrase": float(held)} if held else scored.parts
+            ranked.append(Scored(scored.memory_id, scored.score + held * found[0].score, parts))
+        return sorted(ranked, key=lambda scored: (-scored.score, scored.memory_id))

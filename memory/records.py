@@ -1,0 +1,94 @@
+"""Records are the truth: every change is one transaction of row, audit entry and log sequence."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+
+from memory.log import LogEntry, entry_from, first_break, tail
+from memory.record import Draft, Record, Scope, validated
+from memory.writer import Writer, records_by_id
+from storage.engine import Home
+from storage.tables import memories, memory_log, memory_origins, memory_versions
+
+DEFAULT_ACTOR = "ratchet"
+
+
+class Records:
+    """The memories of a home, with their history."""
+
+    def __init__(self, home: Home, *, now: Callable[[], float] = time.time) -> None:
+        self.home = home
+        self.now = now
+
+    @contextmanager
+    def changing(self, *, actor: str = DEFAULT_ACTOR) -> Iterator[Writer]:
+        """Open one transaction of changes: all of them are stored, or none."""
+        with self.home.writing() as connection:
+            yield Writer(connection, actor=actor, now=self.now())
+
+    def add(self, drafts: Sequence[Draft], *, actor: str = DEFAULT_ACTOR) -> list[str]:
+        """Store drafts in one transaction; return their ids, in order. Those that are there already stay as they are.
+
+        Raises MemoryRefusedError when one is not valid; then nothing is stored.
+        """
+        checked = [validated(draft) for draft in drafts]
+        with self.changing(actor=actor) as writer:
+            writer.add(checked)
+        return [draft.memory_id for draft in checked]
+
+    def get(self, memory_ids: Sequence[str]) -> dict[str, Record]:
+        """Return those of the memories that exist, by id."""
+        with self.home.reading() as connection:
+            return records_by_id(connection, memory_ids)
+
+    def history(self, memory_id: str) -> list[LogEntry]:
+        """Return every change of a memory, oldest first; it outlives the memory."""
+        query = select(memory_log).where(memory_log.c.memory_id == memory_id).order_by(memory_log.c.seq)
+        with self.home.reading() as connection:
+            return [entry_from(dict(row)) for row in connection.execute(query).mappings()]
+
+    def earlier_texts(self, memory_id: str) -> list[tuple[int, str]]:
+        """Return (version, text) of what updates replaced, oldest first."""
+        c = memory_versions.c
+        query = select(c.version, c.text).where(c.memory_id == memory_id).order_by(c.version)
+        with self.home.reading() as connection:
+            return [(version, text) for version, text in connection.execute(query)]
+
+    def first_break(self) -> int | None:
+        """Return the sequence at which the audit trail was tampered with, None when it is whole."""
+        with self.home.reading() as connection:
+            return first_break(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened to the records of a scope since a sequence, as of one point in time."""
+
+    until: int  # the last sequence that is taken into account
+    rows: Sequence[Mapping[str, Any]]  # of `memories`, by their last change
+    origins: Sequence[tuple[str, str, int]]  # (memory id, run, batch): further runs that brought one of the rows about
+    forgotten: frozenset[str]
+
+
+def changes_since(home: Home, scope: Scope, since: int) -> Changes:
+    """Read what an index of a scope has to catch up with."""
+    log, c, o = memory_log.c, memories.c, memory_origins.c
+    chosen = [c.changed_seq > since, *scope_conditions(scope)]
+    with home.reading() as connection:
+        until, _ = tail(connection)
+        found = connection.execute(select(memories).where(*chosen).order_by(c.changed_seq))
+        rows = [dict(row) for row in found.mappings()]
+        joined = memory_origins.join(memories, c.memory_id == o.memory_id)
+        origins = connection.execute(select(o.memory_id, o.run_id, o.batch).select_from(joined).where(*chosen)).all()
+        gone = select(log.memory_id).where(log.seq > since, log.event == "forget") if since else None
+        forgotten = connection.execute(gone).scalars().all() if gone is not None else ()
+    return Changes(until, rows, [(row[0], row[1], row[2]) for row in origins], frozenset(forgotten))
+
+
+def scope_conditions(scope: Scope) -> list[ColumnElement[bool]]:
+    """Return what a row of `memories` must satisfy to belong to a scope."""
+    return [memories.c[f"{name}_scope"] == value for name, value in scope.named().items()]

@@ -1,0 +1,140 @@
+"""Changes of records inside one transaction: the row, its audit entry and its place in the log."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from memory.log import Change, append
+from memory.prepared import Prepared, insertion
+from memory.record import HIDDEN_STATES, Draft, MemoryState, Record, content_digest, record_from
+from memory.record import row_of as new_row
+from state.memory_item import Origin
+from storage.contents import canonical
+from storage.tables import memories, memory_links, memory_origins, memory_versions
+
+CHUNK = 400  # ids per query: well below every driver's limit of parameters
+
+_INSERT = insertion(memories)
+_INSERT_ORIGIN = insertion(memory_origins)
+_ORIGIN = Prepared(select(memories.c.run_id, memories.c.batch).where(memories.c.memory_id == bindparam("memory_id")))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The batch of a learning run that a change of state belongs to; empty outside of a run."""
+
+    run_id: str = ""
+    batch: int = 0
+
+
+OUTSIDE = Moment()
+
+
+class Writer:
+    """Changes by one actor inside one transaction."""
+
+    def __init__(self, connection: Connection, *, actor: str, now: float) -> None:
+        self.connection = connection
+        self.actor = actor
+        self.now = now
+
+    def add(self, drafts: Sequence[Draft]) -> None:
+        """Insert what is new; of what is there already note the learning run that brought it about as well."""
+        by_id = {draft.memory_id: draft for draft in drafts}
+        known = self._origins(list(by_id))
+        new = [draft for memory_id, draft in by_id.items() if memory_id not in known]
+        sequences = self._log(Change(memory_id=draft.memory_id, event="add", after=draft.digest) for draft in new)
+        rows = [
+            {**new_row(draft, self.now), "seq": seq, "changed_seq": seq}
+            for draft, seq in zip(new, sequences, strict=True)
+        ]
+        if rows:
+            _INSERT(self.connection, rows)
+        for memory_id, origin in known.items():
+            self._note_origin(memory_id, origin, by_id[memory_id].origin)
+
+    def replace(
+        self, record: Record, *, text: str, code: str = "", attributes: Mapping[str, Any] | None = None
+    ) -> None:
+        """Give a memory another text; the old one becomes an earlier version."""
+        old = {"text": record.text, "code": record.code, "attributes": canonical(dict(record.attributes))}
+        row = {"memory_id": record.memory_id, "version": record.version, **old, "replaced_at": self.now}
+        self.connection.execute(insert(memory_versions).values(row))
+        digest = content_digest(text, code)
+        kept = record.attributes if attributes is None else attributes
+        self._change(
+            Change(memory_id=record.memory_id, event="update", before=record.digest, after=digest),
+            {
+                "text": text, "code": code, "attributes": canonical(dict(kept)), "digest": digest,
+                "version": record.version + 1,
+            },
+        )  # fmt: skip
+
+    def move(
+        self, record: Record, state: MemoryState, *, cause: str, moment: Moment = OUTSIDE, superseded_by: str = ""
+    ) -> None:
+        """Put a memory into another state; nothing happens when it is there already."""
+        if record.state == state:
+            return
+        detail = {"from": record.state, "to": state, "by": superseded_by}
+        change = Change(
+            memory_id=record.memory_id, event="supersede" if superseded_by else "state", cause=cause,
+            before=record.digest, after=record.digest, detail=detail,
+        )  # fmt: skip
+        hidden = state in HIDDEN_STATES
+        values: dict[str, Any] = {"state": state, "superseded_by": superseded_by or record.superseded_by}
+        if hidden != (record.state in HIDDEN_STATES):
+            values |= {"hidden_run": moment.run_id if hidden else "", "hidden_batch": moment.batch if hidden else 0}
+            values["hidden_seq"] = 0
+        if superseded_by:
+            values["valid_to"] = self.now
+        self._change(change, values, hides=hidden and record.state not in HIDDEN_STATES)
+
+    def merge(self, memory_id: str, digest: str, *, cause: str) -> None:
+        """Note that a memory was said once more."""
+        change = Change(memory_id=memory_id, event="merge", before=digest, after=digest, cause=cause)
+        self._change(change, {"sightings": memories.c.sightings + 1})
+
+    def link(self, source: str, relation: str, targets: Sequence[str]) -> None:
+        """Note that one memory summarises or supersedes others."""
+        rows = [{"source": source, "relation": relation, "target": target} for target in targets]
+        self.connection.execute(insert(memory_links), rows)
+
+    def _origins(self, memory_ids: Sequence[str]) -> dict[str, Origin]:
+        if len(memory_ids) == 1:  # the loop's case, at the driver's speed
+            row: Any = _ORIGIN(self.connection, {"memory_id": memory_ids[0]}).first()
+            return {memory_ids[0]: {"run_id": row[0], "batch": row[1], "episode_id": ""}} if row else {}
+        return {memory_id: record.origin for memory_id, record in records_by_id(self.connection, memory_ids).items()}
+
+    def _note_origin(self, memory_id: str, first: Origin, now: Origin) -> None:
+        """Make a memory that another run brought about as well visible to that run, too."""
+        if not now["run_id"] or now["run_id"] == first["run_id"]:
+            return
+        c = memory_origins.c
+        known = select(c.run_id).where(c.memory_id == memory_id, c.run_id == now["run_id"])
+        if self.connection.execute(known).first() is None:
+            row = {"memory_id": memory_id, "run_id": now["run_id"], "batch": now["batch"]}
+            _INSERT_ORIGIN(self.connection, row)
+            self._change(Change(memory_id=memory_id, event="seen", detail={"run": now["run_id"]}), {})
+
+    def _change(self, change: Change, values: Mapping[str, Any], *, hides: bool = False) -> None:
+        (seq,) = self._log([change])
+        values = {**values, "changed_seq": seq, "updated_at": self.now}
+        if hides:
+            values["hidden_seq"] = seq
+        self.connection.execute(update(memories).where(memories.c.memory_id == change.memory_id).values(**values))
+
+    def _log(self, changes: Iterable[Change]) -> list[int]:
+        return append(self.connection, list(changes), actor=self.actor, at=self.now)
+
+
+def records_by_id(connection: Connection, memory_ids: Sequence[str]) -> dict[str, Record]:
+    """Return those of the memories that exist."""
+    found = {}
+    for start in range(0, len(memory_ids), CHUNK):
+        query = select(memories).where(memories.c.memory_id.in_(memory_ids[start : start + CHUNK]))
+        for row in connection.execute(query).mappings():
+            found[row["memory_id"]] = record_from(dict(row))
+    return found
