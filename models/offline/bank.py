@@ -1,0 +1,185 @@
+"""Bottom-up enumeration of expressions by cost, with observational equivalence.
+
+Two expressions with equal values in every situation (visible examples and probes) are one: the cheaper stays.
+Sources: Udupa et al., TRANSIT, PLDI 2013; Albarghouthi et al., Escher, CAV 2013.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement, islice, product
+from marshal import dumps
+from math import prod
+from typing import Any
+
+from models.offline.catalog import Component
+from models.offline.expression import Node
+from models.offline.values import MAX_VECTOR_BYTES, MISSING, holds_floats, in_order, kind_of, same
+
+MAX_FITS = 60
+
+
+class OutOfBudgetError(Exception):
+    """The candidates of this search, or of this stage, are used up."""
+
+
+@dataclass
+class Budget:
+    """Candidates that may still be tried. Limits nest: a stage's limit lies below the whole search's."""
+
+    total: int
+    spent: int = 0
+    limits: list[int] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        """Number of candidates until the tightest limit."""
+        return min([self.total, *self.limits]) - self.spent
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """What an expression's values on the visible situations must be, and what a fitting node is turned into."""
+
+    values: list[Any]
+    finish: Callable[[Node], Node | None]
+    floats: bool = False
+
+    @classmethod
+    def of(cls, values: list[Any], finish: Callable[[Node], Node | None] = lambda node: node) -> "Goal":
+        """Make a goal; comparison tolerates rounding where a float is expected."""
+        return cls(values, finish, holds_floats(values))
+
+    def met_by(self, values: list[Any]) -> bool:
+        """Tell whether a vector (visible part and more) meets the goal."""
+        expected = self.values
+        if not self.floats and values[0] != expected[0]:
+            return False
+        return all(map(same, values, expected))
+
+
+class Bank:
+    """Expressions by tag and cost, grown level by level."""
+
+    def __init__(self, leaves: Iterable[Node], *, visible: int, goals: Sequence[Goal], budget: Budget) -> None:
+        self.visible = visible
+        self.goals = goals
+        self.budget = budget
+        self.fits: list[Node] = []
+        self.by_tag: dict[str, dict[int, list[Node]]] = {}
+        self.level = 0
+        self._seen: set[bytes] = set()
+        for node in leaves:
+            self.offer(node, given=True)
+
+    def nodes(self, tag: str, cost: int) -> list[Node]:
+        """Return the expressions with a tag at exactly this cost, in the order in which they were found."""
+        return self.by_tag.get(tag, {}).get(cost, [])
+
+    def offer(self, node: Node, *, given: bool = False) -> bool:
+        """Add an expression unless an equal one is there; tell whether it was added."""
+        try:
+            key = dumps(node.values, 2)
+        except ValueError:
+            key = b""
+        return self._add(node, key, given=given)
+
+    def _add(self, node: Node, key: bytes, *, given: bool = False) -> bool:
+        kind, tags = kind_of(node.values)
+        if not key or "set" in kind or "dict" in kind:
+            try:
+                key = dumps(in_order([None if v is MISSING else v for v in node.values]), 2)
+            except (ValueError, TypeError):
+                return False
+        if key in self._seen or len(key) > MAX_VECTOR_BYTES:
+            return False
+        self._seen.add(key)
+        node.kind = kind
+        if given and kind in ("int", "str"):
+            tags = (*tags, "CI" if kind == "int" else "CS")
+        for tag in tags:
+            self.by_tag.setdefault(tag, {}).setdefault(node.cost, []).append(node)
+        for goal in self.goals:
+            if len(self.fits) < MAX_FITS and goal.met_by(node.values):
+                finished = goal.finish(node)
+                if finished is not None:
+                    self.fits.append(finished)
+        return True
+
+    def grow(self, components: Sequence[Component], cost: int) -> None:
+        """Add every expression of exactly this cost. Raises OutOfBudgetError when the candidates are used up."""
+        for component in components:
+            rest = cost - component.cost
+            if rest >= len(component.patterns):
+                for lists in self._splits(component, rest):
+                    self._try_all(component, lists, cost)
+        self.level = max(self.level, cost)
+
+    def _splits(self, component: Component, rest: int) -> Iterator[list[list[Node]]]:
+        """Yield argument lists, one per way to share the rest of the cost among the arguments."""
+        for costs in _compositions(rest, len(component.patterns)):
+            if component.symmetric and costs[0] > costs[1]:
+                continue
+            lists = [self.nodes(tag, c) for tag, c in zip(component.patterns, costs, strict=True)]
+            if all(lists):
+                yield lists
+
+    def _try_all(self, component: Component, lists: list[list[Node]], cost: int) -> None:
+        twins = component.symmetric and lists[0] is lists[1]
+        count = len(lists[0]) * (len(lists[0]) + 1) // 2 if twins else prod(map(len, lists))
+        allowed = min(count, self.budget.left)
+        tuples: Iterable[tuple[Node, ...]] = combinations_with_replacement(lists[0], 2) if twins else product(*lists)
+        self.budget.spent += max(allowed, 0)
+        function, seen = component.function, self._seen
+        for args in islice(tuples, max(allowed, 0)):
+            try:
+                values = function(*args)
+                key = dumps(values, 2)
+            except Exception:  # noqa: BLE001 a component raises whatever its values make it raise
+                self._try_partly(component, args, cost)
+                continue
+            if key not in seen:
+                self._add(Node(values, cost=cost, component=component, args=args), key)
+        if allowed < count:
+            raise OutOfBudgetError
+
+    def _try_partly(self, component: Component, args: tuple[Node, ...], cost: int) -> None:
+        """Keep an expression that works on every visible situation but fails on a probe."""
+        node = partly(component, args, self.visible)
+        if node is not None:
+            node.cost = cost
+            self._add(node, b"")
+
+
+class _View:
+    """One situation of a node, in the shape that component functions take."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, value: Any) -> None:
+        self.values = [value]
+
+
+def partly(component: Component, args: tuple[Node, ...], visible: int) -> Node | None:
+    """Evaluate situation by situation; None when a visible one fails, MISSING where a probe does."""
+    values: list[Any] = []
+    for index in range(len(args[0].values)):
+        views = [_View(arg.values[index]) for arg in args]
+        try:
+            if any(view.values[0] is MISSING for view in views):
+                raise ArithmeticError("an argument failed")
+            values += component.function(*views)
+        except Exception:  # noqa: BLE001 a component raises whatever its values make it raise
+            if index < visible:
+                return None
+            values.append(MISSING)
+    return Node(values, cost=0, component=component, args=args)
+
+
+def _compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
+    """Yield all ways to write a number as an ordered sum of positive parts."""
+    if parts == 1:
+        yield (total,)
+        return
+    for first in range(1, total - parts + 2):
+        for rest in _compositions(total - first, parts - 1):
+            yield (first, *rest)

@@ -1,0 +1,114 @@
+"""Witness functions: what the body of a map or filter must give, deduced from what the whole must give.
+
+Source: Gulwani, FlashFill, POPL 2011; Feser et al., lambda-squared, PLDI 2015.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from models.offline.values import same
+
+SEPARATORS: Final = ("", " ", ",", ", ", "-", "_", "\n")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A way to see the expected outputs as lists: what wraps the list, and the lists."""
+
+    wrap: str
+    """Template over a, the list: "a" for the list itself."""
+    lists: list[list[Any]]
+
+
+@dataclass(frozen=True)
+class Deduced:
+    """The values that a body must have on every visible element, and the form and wrapping that make it the answer."""
+
+    form: str
+    wrap: str
+    values: list[Any]
+
+
+def shapes(outputs: Sequence[Any]) -> Iterator[Shape]:
+    """Yield the ways in which the outputs are lists in disguise."""
+    if all(type(o) is list for o in outputs):
+        yield Shape("a", list(outputs))
+        if all(_sorted(o) for o in outputs) and any(len(o) > 1 for o in outputs):
+            yield Shape("sorted(a)", list(outputs))
+    elif all(type(o) is tuple for o in outputs):
+        yield Shape("tuple(a)", [list(o) for o in outputs])
+    elif all(type(o) is str for o in outputs):
+        for separator in SEPARATORS:
+            if separator == "":
+                yield Shape("''.join(a)", [list(o) for o in outputs])
+            elif any(separator in o for o in outputs):
+                yield Shape(f"{separator!r}.join(a)", [o.split(separator) if o else [] for o in outputs])
+    elif all(type(o) is dict for o in outputs):
+        yield Shape("dict", list(outputs))
+
+
+def deduce(sequences: Sequence[Any], outputs: Sequence[Any]) -> Iterator[Deduced]:
+    """Yield what bodies over the elements of these sequences must give for the outputs to come about."""
+    for shape in shapes(outputs):
+        for form, witness in _WITNESSES.items():
+            found = witness(sequences, shape)
+            if found:
+                yield Deduced(form, shape.wrap, found)
+
+
+def _mapped(sequences: Sequence[Any], shape: Shape) -> list[Any] | None:
+    if shape.wrap in ("dict", "sorted(a)"):
+        return None
+    if all(len(s) == len(o) for s, o in zip(sequences, shape.lists, strict=True)):
+        return [value for output in shape.lists for value in output]
+    return None
+
+
+def _filtered(sequences: Sequence[Any], shape: Shape) -> list[Any] | None:
+    if shape.wrap == "dict":
+        return None
+    labels: list[Any] = []
+    for sequence, output in zip(sequences, shape.lists, strict=True):
+        kept = [_among(item, output) for item in sequence]
+        left = [item for item, keep in zip(sequence, kept, strict=True) if keep]
+        if not same(_sort_if(left, shape.wrap == "sorted(a)"), output):
+            return None
+        labels += kept
+    return labels if labels and not all(labels) else None
+
+
+def _keyed(sequences: Sequence[Any], shape: Shape) -> list[Any] | None:
+    if shape.wrap != "dict":
+        return None
+    values: list[Any] = []
+    for sequence, output in zip(sequences, shape.lists, strict=True):
+        try:
+            if list(dict.fromkeys(sequence)) != list(output) and set(sequence) != set(output):
+                return None
+            values += [output[item] for item in sequence]
+        except (TypeError, KeyError):  # elements that cannot be keys
+            return None
+    return values
+
+
+_WITNESSES: Final[dict[str, Callable[[Sequence[Any], Shape], list[Any] | None]]] = {
+    "map": _mapped,
+    "filter": _filtered,
+    "dict_map": _keyed,
+}
+
+
+def _among(item: Any, output: Sequence[Any]) -> bool:
+    return any(same(item, other) for other in output)
+
+
+def _sorted(items: list[Any]) -> bool:
+    return _sort_if(items, True) == items
+
+
+def _sort_if(items: list[Any], wanted: bool) -> list[Any]:
+    try:
+        return sorted(items) if wanted else items
+    except TypeError:  # a mixture has no order
+        return items

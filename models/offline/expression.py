@@ -1,0 +1,130 @@
+"""Expressions of the search, and the programs they are printed as."""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from models.offline.catalog import MODULES, PARAMETERS, Component, helper_sources
+from models.offline.values import MISSING, kind_of
+
+
+class Node:
+    """An expression with its value in every situation (visible examples, then probes)."""
+
+    __slots__ = ("args", "component", "cost", "kind", "leaf", "values")
+
+    def __init__(
+        self, values: list[Any], *, cost: int, component: Component | None = None, args: "tuple[Node, ...]" = ()
+    ) -> None:
+        self.values = values
+        self.cost = cost
+        self.component = component
+        self.args = args
+        self.leaf: ast.expr | None = None
+        self.kind = ""
+
+    def walk(self) -> "Iterator[Node]":
+        """Yield this node and everything below it."""
+        yield self
+        for arg in self.args:
+            yield from arg.walk()
+
+    @property
+    def misses(self) -> int:
+        """Number of probes on which the expression fails."""
+        return sum(value is MISSING for value in self.values)
+
+
+def leaf(source: str, values: list[Any], cost: int) -> Node:
+    """Make a node of a name or a constant."""
+    node = Node(values, cost=cost)
+    node.leaf = ast.parse(source, mode="eval").body
+    node.kind = kind_of(values)[0]
+    return node
+
+
+class _Fill(ast.NodeTransformer):
+    """Puts expressions in the place of a template's parameters, and renames bound names that would capture theirs."""
+
+    def __init__(self, arguments: dict[str, ast.expr], bound: dict[str, str]) -> None:
+        self.arguments = arguments
+        self.bound = bound
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.arguments.get(node.id) or ast.Name(self.bound.get(node.id, node.id), node.ctx)
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        return ast.arg(self.bound.get(node.arg, node.arg))
+
+
+def _fill(component: Component, arguments: dict[str, ast.expr]) -> ast.expr:
+    template = ast.parse(ast.unparse(component.template), mode="eval").body  # a copy to fill
+    bound = {n.id for n in ast.walk(template) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound |= {n.arg for n in ast.walk(template) if isinstance(n, ast.arg)}
+    bound -= component.binds
+    taken = {n.id for tree in arguments.values() for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    renamed = {name: _fresh(name, taken) for name in bound & taken}
+    result: ast.expr = _Fill(arguments, renamed).visit(template)
+    return result
+
+
+def _fresh(name: str, taken: set[str]) -> str:
+    return next(f"{name}{n}" for n in range(2, 100) if f"{name}{n}" not in taken)
+
+
+def tree_of(node: Node) -> ast.expr:
+    """Return the syntax tree of an expression."""
+    if node.component is None:
+        assert node.leaf is not None
+        return node.leaf
+    filled = dict(zip(PARAMETERS, map(tree_of, node.args), strict=False))
+    return _fill(node.component, filled)
+
+
+def source_of(node: Node) -> str:
+    """Return an expression as Python source."""
+    return ast.unparse(tree_of(node))
+
+
+def program(node: Node, header: str) -> str:
+    """Return a whole program: imports, carried code, helpers, then the function `header` that returns the expression.
+
+    header: the first line of the function, such as "def solve(xs: list[int]) -> int:".
+    """
+    carried = list(dict.fromkeys(n.component.source for n in node.walk() if n.component and n.component.source))
+    body = f"{header}\n    return {source_of(node)}\n"
+    return assemble(body, carried)
+
+
+def assemble(body: str, carried: Sequence[str]) -> str:
+    """Put the imports and helpers that code uses in front of it."""
+    code = "\n\n\n".join([*(c.strip("\n") for c in carried), body])
+    helpers = _needed(code)
+    code = "\n\n\n".join([*helpers, code])
+    imports = [f"import {module}" for module in MODULES if re.search(rf"\b{module}\.", code)]
+    typing = [name for name in ("Any", "Dict", "List", "Optional", "Set", "Tuple", "Union") if _mentions(code, name)]
+    if typing:
+        imports.append(f"from typing import {', '.join(typing)}")
+    present = set(code.splitlines())
+    imports = [line for line in imports if line not in present]
+    return "\n".join(imports) + "\n\n\n" + code if imports else code
+
+
+def _mentions(code: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.]){name}\b(?!\()", code) is not None
+
+
+def _needed(code: str) -> list[str]:
+    """Return the helpers that code calls, and those which they call, each once."""
+    sources = helper_sources()
+    found: dict[str, str] = {}
+    waiting = [code]
+    while waiting:
+        text = waiting.pop()
+        for name, source in sources.items():
+            called = re.search(rf"\b{name}\(", text) and f"def {name}(" not in code
+            if called and name not in found:
+                found[name] = source
+                waiting.append(source)
+    return list(found.values())

@@ -1,0 +1,85 @@
+"""Values written in text: literals and arithmetic on them, folded without running anything."""
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import Any, Final
+
+_BINARY: Final[dict[type, Callable[[Any, Any], Any]]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
+_UNARY: Final[dict[type, Callable[[Any], Any]]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: operator.not_,
+    ast.Invert: operator.invert,
+}
+_NAMES: Final[dict[str, Any]] = {"true": True, "false": False, "null": None, "inf": float("inf")}
+MAX_SOURCE: Final = 20_000
+
+
+class NotAValueError(ValueError):
+    """The text is not a literal."""
+
+
+def value_of(source: str) -> Any:
+    """Return the value that source text denotes. Raises NotAValueError when it is no literal or an unreasonable one."""
+    if len(source) > MAX_SOURCE:
+        raise NotAValueError("too long")
+    try:
+        return fold(ast.parse(source.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise NotAValueError(source[:80]) from error
+
+
+def fold(node: ast.expr) -> Any:
+    """Return the value of a syntax tree made of literals and arithmetic. Raises NotAValueError for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.List):
+        return [fold(item) for item in node.elts]
+    if isinstance(node, ast.Tuple):
+        return tuple(fold(item) for item in node.elts)
+    try:
+        return _compound(node)
+    except (TypeError, ArithmeticError) as error:
+        raise NotAValueError(ast.unparse(node)[:80]) from error
+
+
+def _compound(node: ast.expr) -> Any:
+    if isinstance(node, ast.Set):
+        return {fold(item) for item in node.elts}
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        return {fold(k): fold(v) for k, v in zip(node.keys, node.values, strict=True) if k is not None}
+    if isinstance(node, ast.UnaryOp):
+        return _UNARY[type(node.op)](fold(node.operand))
+    if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+        return _arithmetic(node.op, fold(node.left), fold(node.right))
+    if isinstance(node, ast.Name) and node.id.lower() in _NAMES:
+        return _NAMES[node.id.lower()]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        return _constructed(node.func.id, [fold(arg) for arg in node.args])
+    raise NotAValueError(ast.unparse(node)[:80])
+
+
+def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
+    numbers = isinstance(left, int | float) and isinstance(right, int | float)
+    sizes = [len(v) if hasattr(v, "__len__") else abs(v) for v in (left, right)]
+    if isinstance(op, ast.Pow) and not (numbers and sizes[0] <= 10**6 and sizes[1] <= 64):
+        raise NotAValueError("unreasonable power")
+    if isinstance(op, ast.Mult) and not numbers and max(sizes) * min(sizes) > MAX_SOURCE:
+        raise NotAValueError("unreasonable repetition")
+    return _BINARY[type(op)](left, right)
+
+
+def _constructed(name: str, arguments: list[Any]) -> Any:
+    made: dict[str, Callable[..., Any]] = {"set": set, "list": list, "tuple": tuple, "dict": dict, "float": float}
+    if name not in made or len(arguments) > 1:
+        raise NotAValueError(f"{name}(...)")
+    return made[name](*arguments)

@@ -1,0 +1,207 @@
+"""Messages read as a request: the task, its examples, memories, skills and feedback. Anything may be missing."""
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from models.offline.examples import Example, examples_in
+
+MAX_TEXT: Final = 200_000
+_FENCE: Final = re.compile(r"^(`{3,})[^\n`]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_SECTION: Final = re.compile(r"^## +(Task|Examples|Memories|Feedback|Skills)[ \t]*$", re.MULTILINE)
+_MEMORY: Final = re.compile(r"^### Memory (\S+)[ \t]*(?:\(([^)\n]*)\))?:?[ \t]*([^\n]*)", re.MULTILINE)
+_ATTEMPT: Final = re.compile(r"^### Attempt \d+[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How the function that is asked for is called."""
+
+    name: str
+    params: tuple[str, ...]
+    header: str
+    """First line of the function: "def solve(xs: list[int]) -> int:"."""
+    annotations: tuple[str, ...] = ()
+    """One per parameter; "" where there is none."""
+    returns: str = ""
+
+
+@dataclass(frozen=True)
+class MemoryBlock:
+    """A memory as the messages show it."""
+
+    memory_id: str
+    similarity: float
+    text: str
+    code: str
+
+
+@dataclass(frozen=True)
+class PastAttempt:
+    """An earlier answer and what is said about it."""
+
+    code: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that the messages say."""
+
+    signature: Signature | None
+    text: str
+    """The task's words: its prose and its docstring."""
+    prompt_code: str
+    """The task's fenced code: what stands before the signature (imports, helper functions) belongs to the answer."""
+    examples: tuple[Example, ...]
+    memories: tuple[MemoryBlock, ...] = ()
+    skills: str = ""
+    attempts: tuple[PastAttempt, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+
+def parse(system: str, human: str) -> Request:
+    """Read a system and a human message."""
+    sections = _sections(human[:MAX_TEXT])
+    task = sections.get("Task", sections[""])
+    code = "\n".join(m.group(2) for m in _FENCE.finditer(task))
+    entry = re.search(r"^Entry point: `?([A-Za-z_]\w*)`?", task, re.MULTILINE)
+    listed = sections.get("Examples", "")
+    if "def " not in code and "def " in task:
+        code = _bare_code(task)
+    signature = _signature(code, entry.group(1) if entry else "") or _guessed(entry.group(1) if entry else "", listed)
+    name = signature.name if signature else ""
+    examples = examples_in(listed, name) or examples_in(task, name)
+    more = [e for e in examples_in(task, name) if repr(e.args) not in {repr(x.args) for x in examples}]
+    attempts = tuple(_attempts(sections.get("Feedback", "")))
+    return Request(
+        signature=signature,
+        text=_words_of(task, name),
+        prompt_code=code,
+        examples=tuple(examples + more),
+        memories=tuple(_memories(sections.get("Memories", ""))),
+        skills=_sections(system[:MAX_TEXT]).get("Skills", ""),
+        attempts=attempts,
+    )
+
+
+def _sections(text: str) -> dict[str, str]:
+    """Split a message at its headings; headings inside fenced code do not count. What is before the first is ""."""
+    fenced = [(m.start(), m.end()) for m in _FENCE.finditer(text)]
+    heads = [m for m in _SECTION.finditer(text) if not any(a <= m.start() < b for a, b in fenced)]
+    if not heads:
+        return {"": text}
+    parts = {"": text[: heads[0].start()]}
+    for head, following in zip(heads, [*heads[1:], None], strict=True):
+        body = text[head.end() : following.start() if following else len(text)]
+        parts[head.group(1)] = parts.get(head.group(1), "") + body.strip("\n") + "\n"
+    return parts
+
+
+def _bare_code(task: str) -> str:
+    """Return the code of a task that has no fences: from its first import or function on."""
+    start = re.search(r"^(?:from |import |def )", task, re.MULTILINE)
+    entry = re.search(r"^Entry point: ", task, re.MULTILINE)
+    return task[start.start() if start else 0 : entry.start() if entry else len(task)]
+
+
+def _parsed(code: str) -> ast.Module | None:
+    for attempt in (code, code.rstrip() + "\n    pass\n"):
+        try:
+            return ast.parse(attempt)
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            continue
+    return None
+
+
+def _signature(code: str, entry: str) -> Signature | None:
+    tree = _parsed(code)
+    if tree is None:
+        return _by_pattern(code, entry)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    named = [node for node in functions if node.name == entry] or functions[-1:]
+    if not named:
+        return None
+    node = named[-1]
+    args = [*node.args.posonlyargs, *node.args.args]
+    returns = ast.unparse(node.returns) if node.returns else ""
+    header = f"def {node.name}({ast.unparse(node.args)}){' -> ' + returns if returns else ''}:"
+    annotations = tuple(ast.unparse(a.annotation) if a.annotation else "" for a in args)
+    return Signature(node.name, tuple(a.arg for a in args), header, annotations, returns)
+
+
+def _by_pattern(code: str, entry: str) -> Signature | None:
+    """Find a signature in code that does not parse."""
+    name = re.escape(entry) if entry else r"[A-Za-z_]\w*"
+    found = re.search(rf"^def ({name})\(([^()]*)\)[^\n:]*:", code, re.MULTILINE)
+    if not found:
+        return None
+    params = tuple(re.findall(r"(?:^|,)\s*([A-Za-z_]\w*)", found.group(2)))
+    return Signature(found.group(1), params, f"def {found.group(1)}({', '.join(params)}):", ("",) * len(params))
+
+
+def _guessed(entry: str, listed: str) -> Signature | None:
+    """Make a signature from the examples: the name, and as many arguments as the first call has."""
+    name = entry
+    if not name:
+        called = re.search(r"^assert (?:not )?([A-Za-z_]\w*)\(", listed, re.MULTILINE)
+        name = called.group(1) if called else ""
+    examples = examples_in(listed, name)
+    if not examples:
+        return None
+    params = tuple("abcdefgh"[: len(examples[0].args)])
+    if len(params) != len(examples[0].args):
+        return None
+    return Signature(name, params, f"def {name}({', '.join(params)}):", ("",) * len(params))
+
+
+def _words_of(task: str, name: str) -> str:
+    """Return the task's prose: without signatures, example lines and doctests."""
+    kept = []
+    for line in re.sub(r"^Entry point:.*$|^```.*$", "", task, flags=re.MULTILINE).splitlines():
+        example = ">>>" in line or (name and re.search(rf"(?<!\w){re.escape(name)}\s*\(", line))
+        if not example and not line.lstrip().startswith(("def ", "import ", "from ", "assert ")):
+            kept.append(line)
+    return f"{name.replace('_', ' ')}\n" + "\n".join(kept)
+
+
+def _memories(section: str) -> list[MemoryBlock]:
+    heads = list(_MEMORY.finditer(section))
+    blocks = []
+    for head, following in zip(heads, [*heads[1:], None], strict=True) if heads else ():
+        body = section[head.end() : following.start() if following else len(section)]
+        code = _FENCE.search(body)
+        similarity = re.search(r"similarity ([\d.]+)", head.group(2) or "")
+        text = (head.group(3) + "\n" + _FENCE.sub("", body)).strip()
+        blocks.append(
+            MemoryBlock(
+                head.group(1), _number(similarity.group(1)) if similarity else 0.0, text, code.group(2) if code else ""
+            )
+        )
+    return blocks
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _attempts(section: str) -> list[PastAttempt]:
+    heads = list(_ATTEMPT.finditer(section))
+    attempts = []
+    for head, following in zip(heads, [*heads[1:], None], strict=True) if heads else ():
+        body = section[head.end() : following.start() if following else len(section)]
+        code = _FENCE.search(body)
+        attempts.append(PastAttempt(code.group(2) if code else "", _FENCE.sub("", body).strip()))
+    return attempts
+
+
+def human_text(contents: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Join messages given as (role, text) into one system and one human text."""
+    system = "\n\n".join(text for role, text in contents if role == "system")
+    human = "\n\n".join(text for role, text in contents if role == "human")
+    return system, human

@@ -1,0 +1,59 @@
+"""Ranking of the programs that fit: few visible examples are fitted by many programs, most of them wrong."""
+
+import ast
+from collections.abc import Sequence
+from marshal import dumps
+from typing import Final
+
+from models.offline.expression import Node, source_of
+from models.offline.search import Problem
+from models.offline.values import MISSING, in_order
+from models.offline.words import stem
+
+UNUSED_ARGUMENT: Final = 6.0
+CONSTANT: Final = 6.0
+PROBE_ERROR: Final = 2.0
+COVERAGE: Final = 5.0
+
+
+def ranked(fits: Sequence[Node], problem: Problem, words: set[str]) -> list[Node]:
+    """Return the fitting expressions, best first: cheap, total, using all arguments, explained by the task's words."""
+    scored = [(penalty(node, problem, words), index, node) for index, node in enumerate(_distinct(fits))]
+    scored.sort(key=lambda row: row[:2])
+    return [node for _, _, node in scored]
+
+
+def penalty(node: Node, problem: Problem, words: set[str]) -> float:
+    """Return how unlikely an expression is to be what was meant; lower is better."""
+    used = {n.leaf.id for n in node.walk() if isinstance(n.leaf, ast.Name)}
+    unused = sum(name not in used for name in problem.params)
+    values = [in_order(value) for value in node.values if value is not MISSING]
+    constant = len(values) > 1 and all(repr(value) == repr(values[0]) for value in values[1:])
+    return (
+        node.cost
+        + UNUSED_ARGUMENT * unused
+        + CONSTANT * constant
+        + PROBE_ERROR * node.misses
+        - COVERAGE * coverage(node, words)
+    )
+
+
+def coverage(node: Node, words: set[str]) -> float:
+    """Return the share of an expression's components that the task's words speak of, in [0, 1]."""
+    parts = [n.component for n in node.walk() if n.component and n.component.words]
+    if not parts:
+        return 0.0
+    explained = [part for part in parts if {stem(word) for word in part.words} & words]
+    return len(explained) / len(parts)
+
+
+def _distinct(fits: Sequence[Node]) -> list[Node]:
+    """Drop expressions that print alike or agree with a cheaper one everywhere."""
+    kept: dict[object, Node] = {}
+    for node in sorted(fits, key=lambda n: n.cost):
+        try:
+            key: object = dumps(in_order([None if v is MISSING else v for v in node.values]), 2)
+        except (ValueError, TypeError):
+            key = source_of(node)
+        kept.setdefault(key, node)
+    return list(kept.values())

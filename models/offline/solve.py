@@ -1,0 +1,119 @@
+"""A request answered: staged search, ranking, and the program that is printed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from models.offline.bank import Budget, OutOfBudgetError
+from models.offline.catalog import Component, components
+from models.offline.constants import constants
+from models.offline.examples import Example
+from models.offline.expression import Node, program
+from models.offline.forms import FORMS, Form
+from models.offline.parse import Request
+from models.offline.probes import probes
+from models.offline.rank import ranked
+from models.offline.search import Problem, Search
+from models.offline.words import stem, words_in
+
+DEDUCTION_SHARE: Final = 0.35
+# Number of components of a stage, and its share of the budget.
+STAGES: Final = ((16, 0.15), (40, 0.3), (90, 0.35), (400, 0.2))
+ENOUGH_EXAMPLES: Final = 3
+
+
+@dataclass
+class Solution:
+    """What a search came to."""
+
+    code: str = ""
+    """The program; "" when nothing fits."""
+    how: str = ""
+    candidates: int = 0
+    stage: str = ""
+    alternatives: int = 0
+    """Number of different expressions that fit the examples."""
+    memories_used: list[str] = field(default_factory=list)
+    skills_used: list[str] = field(default_factory=list)
+    skills_ignored: int = 0
+
+
+def solve(request: Request, budget: int) -> Solution:
+    """Search for a program. Returns a Solution without code when the request is unclear or nothing fits."""
+    problem = problem_of(request)
+    if problem is None:
+        return Solution(how="The task has no signature with examples that I can read.")
+    purse = Budget(budget)
+    words = set(words_in(request.text))
+    ordered = by_relevance(components(), words)
+    forms = [(form, max(1, form.cost - bool(_explained(form.words, words)))) for form in FORMS]
+    fits: list[Node] = []
+    stage = 0
+    for stage, (count, share) in enumerate(STAGES, start=1):
+        fits += _searched(problem, ordered[:count], forms, purse, int(budget * share))
+        if fits and (problem.visible >= ENOUGH_EXAMPLES or stage >= 2):
+            break
+    if not fits:
+        return Solution(how=f"Nothing that fits after {purse.spent} candidates.", candidates=purse.spent, stage="none")
+    best = ranked(fits, problem, words)
+    code = program(best[0], request.signature.header if request.signature else "")
+    return Solution(
+        code=code,
+        how=f"Found by search in stage {stage} after {purse.spent} candidates.",
+        candidates=purse.spent,
+        stage=f"components {stage}",
+        alternatives=len(best),
+    )
+
+
+def _searched(
+    problem: Problem, chosen: Sequence[Component], forms: Sequence[tuple[Form, int]], purse: Budget, share: int
+) -> list[Node]:
+    limit = purse.spent + share
+    purse.limits.append(limit)
+    search = Search(problem, chosen, forms, purse)
+    try:
+        search.deepen(DEDUCTION_SHARE)
+    except OutOfBudgetError:
+        pass
+    finally:
+        purse.limits.remove(limit)
+    return search.fits
+
+
+def problem_of(request: Request) -> Problem | None:
+    """Turn a request into a problem; None when it has no signature or no example that fits it."""
+    signature = request.signature
+    if signature is None:
+        return None
+    examples = [e for e in request.examples if len(e.args) == len(signature.params)]
+    if not examples or not signature.params:
+        return None
+    inputs = [e.args for e in examples]
+    return Problem(
+        params=signature.params,
+        inputs=(*inputs, *probes(inputs)),
+        outputs=tuple(e.expected for e in examples),
+        constants=tuple(constants(request.text, examples)),
+    )
+
+
+def by_relevance(parts: Sequence[Component], words: set[str]) -> list[Component]:
+    """Order components by cost, those that the task's words speak of first and cheaper."""
+    priced = []
+    for index, part in enumerate(parts):
+        hits = len(_explained(part.words, words))
+        price = max(1, part.cost - (hits > 0))
+        priced.append((part.cost - 2 * min(hits, 2), index, replace(part, cost=price)))
+    priced.sort(key=lambda row: row[:2])
+    return [part for _, _, part in priced]
+
+
+def _explained(known: frozenset[str], words: set[str]) -> set[str]:
+    return {stem(word) for word in known} & words
+
+
+def visible_examples(request: Request) -> list[Example]:
+    """Return the examples whose number of arguments fits the signature."""
+    params: Any = request.signature.params if request.signature else ()
+    return [e for e in request.examples if len(e.args) == len(params)]

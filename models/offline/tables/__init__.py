@@ -1,0 +1,1 @@
+"""The components that programs are made of, as tables: one line each, general purpose, grouped by what they work on."""
