@@ -45,6 +45,7 @@ class ThreadRunner:
         self._savers: list[SqliteSaver] = []
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="worker")
         self._controls: dict[str, RunControl] = {}
+        self._had_failed: set[str] = set()  # episodes of the run without a result when the batch began
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -70,6 +71,7 @@ class ThreadRunner:
         places = places or {spec["episode_id"]: position for position, spec in enumerate(specs)}
         self._context.events({"kind": "batch_started", "phase": phase, "total": len(specs)})
         run_id = specs[0]["run_id"] if specs else ""
+        self._had_failed = {failure["episode_id"] for failure in self._context.ledger.failures_of(run_id)}
         self._context.ledger.link(run_id, phase, [(places[episode_id], episode_id) for episode_id in known])
         for row in known.values():
             self._tell_finished(row, reused=True)
@@ -165,7 +167,8 @@ class ThreadRunner:
         finally:
             del self._controls[episode_id]
         row = finished_episode(state, wall_s=time.monotonic() - started, finished_at=context.clock())  # type: ignore[arg-type]
-        context.ledger.record(row, spec["run_id"], phase, position)
+        had_failed = episode_id in self._had_failed
+        context.ledger.record(row, spec["run_id"], phase, position, had_failed=had_failed)
         self._tell_finished(row, reused=False)
         return row
 

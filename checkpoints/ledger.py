@@ -32,14 +32,15 @@ class Ledger:
                 found |= {row.episode_id: _episode(row) for row in rows}
         return found
 
-    def record(self, row: FinishedEpisode, run_id: str, phase: str, position: int) -> None:
-        """Write a finished episode and its place in the run, in one transaction; forget its earlier failures."""
+    def record(self, row: FinishedEpisode, run_id: str, phase: str, position: int, *, had_failed: bool) -> None:
+        """Write a finished episode and its place in the run, in one transaction; forget that it had failed."""
         values = {**row, **{name: canonical(row[name]) for name in JSON_COLUMNS}}  # type: ignore[literal-required]
         with self._home.writing() as connection:
             insert_new(connection, episodes, [values])
             insert_new(connection, run_episodes, [_place(run_id, phase, row["episode_id"], position)])
-            failed = (failures.c.episode_id == row["episode_id"]) & (failures.c.run_id == run_id)
-            connection.execute(delete(failures).where(failed))
+            if had_failed:
+                failed = (failures.c.episode_id == row["episode_id"]) & (failures.c.run_id == run_id)
+                connection.execute(delete(failures).where(failed))
 
     def link(self, run_id: str, phase: str, positions: Iterable[tuple[int, str]]) -> None:
         """Note that a run used episodes which were already in the ledger."""

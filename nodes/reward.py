@@ -1,5 +1,6 @@
 """Compute the episode's reward."""
 
+from functools import lru_cache
 from typing import TypedDict
 
 from langgraph.runtime import Runtime
@@ -11,7 +12,6 @@ from runtime.context import Context
 from state.episode import Attempt, EpisodeSpec, final_attempt
 from state.review import Review
 from state.reward import Reward
-from state.task import Task
 
 
 class RewardReads(TypedDict):
@@ -34,14 +34,16 @@ def reward(state: RewardReads, runtime: Runtime[Context]) -> RewardWrites:
     task = context.tasks.get(state["episode"]["task"])
     report = final_attempt(state["attempts"])["report"]
     assert report is not None, "execute comes before reward"
-    evidence = Evidence(task=task, report=report, review=state["review"], reference_parameters=_wanted_parameters(task))
+    wanted = _wanted_parameters(task["prompt"], task["reference"] or "", task["entry_point"])
+    evidence = Evidence(task=task, report=report, review=state["review"], reference_parameters=wanted)
     return {"reward": reward_for(evidence, context.rewards)}
 
 
-def _wanted_parameters(task: Task) -> list[str]:
+@lru_cache(maxsize=1024)  # every episode of a task asks the same
+def _wanted_parameters(prompt: str, reference: str, entry_point: str) -> list[str]:
     """Return the parameters that the prompt's signature has, or else the reference's; [] when neither parses."""
-    for source in (task["prompt"], task["prompt"] + "\n    pass\n", task["reference"] or ""):
-        parameters = measure(source, task["entry_point"])["parameters"]
+    for source in (prompt, prompt + "\n    pass\n", reference):
+        parameters = measure(source, entry_point)["parameters"]
         if parameters:
             return parameters
     return []

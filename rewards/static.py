@@ -1,6 +1,7 @@
 """Static measures of a program: it is parsed, never run."""
 
 import ast
+from functools import lru_cache
 
 from state.review import CodeMetrics, Finding
 
@@ -12,6 +13,7 @@ BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef)
 FORBIDDEN_CALLS = frozenset({"input", "print", "exit", "quit", "eval", "exec", "open", "breakpoint"})
 
 
+@lru_cache(maxsize=128)  # review, reward and remember look at the same few texts; the trees are only read
 def parse(code: str) -> ast.Module | None:
     """Return the syntax tree of a stranger's program, or None when it has none."""
     if len(code) > LARGEST_PROGRAM:

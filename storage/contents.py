@@ -13,7 +13,7 @@ from state.errors import RatchetError
 from storage.engine import Home, insert_new
 from storage.tables import contents
 
-KEPT_ADDRESSES = 4096  # addresses known to be stored: the same text again costs no query
+KEPT_CHARACTERS = 8_000_000  # of texts at hand: what an episode stored, its later stages read without a query
 
 
 def digest_of(text: str) -> str:
@@ -27,36 +27,46 @@ def canonical(value: Any) -> str:
 
 
 class ContentStore:
-    """Texts by content address. Storing the same text twice stores it once."""
+    """Texts by content address. Storing the same text twice stores it once; recent texts are kept at hand."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._recent: OrderedDict[str, str] = OrderedDict()
+        self._characters = 0
         self._lock = threading.Lock()
 
     def put(self, *texts: str) -> list[str]:
         """Store texts in one transaction; return their addresses, in order."""
         addresses = [digest_of(text) for text in texts]
         with self._lock:
-            new = {a: t for a, t in zip(addresses, texts, strict=True) if a not in self._known}
+            new = {a: t for a, t in zip(addresses, texts, strict=True) if a not in self._recent}
         if new:
             rows = [{"digest": a, "body": zlib.compress(t.encode("utf-8", "surrogatepass"), 6)} for a, t in new.items()]
             with self._home.writing() as connection:
                 insert_new(connection, contents, rows)
-            self._remember(list(new))
+            self._keep(new)
         return addresses
 
     def get(self, address: str) -> str:
         """Return the text at an address; raises RatchetError when there is none."""
+        with self._lock:
+            if address in self._recent:
+                self._recent.move_to_end(address)
+                return self._recent[address]
         with self._home.reading() as connection:
             body = connection.execute(select(contents.c.body).where(contents.c.digest == address)).scalar_one_or_none()
         if body is None:
             raise RatchetError(f"no content at {address} in {self._home.folder}")
-        return zlib.decompress(body).decode("utf-8", "surrogatepass")
+        text = zlib.decompress(body).decode("utf-8", "surrogatepass")
+        self._keep({address: text})
+        return text
 
-    def _remember(self, addresses: list[str]) -> None:
+    def _keep(self, texts: dict[str, str]) -> None:
         with self._lock:
-            for address in addresses:
-                self._known[address] = None
-            while len(self._known) > KEPT_ADDRESSES:
-                self._known.popitem(last=False)
+            for address, text in texts.items():
+                if address not in self._recent:
+                    self._recent[address] = text
+                    self._characters += len(text)
+            while self._characters > KEPT_CHARACTERS and len(self._recent) > 1:
+                _, dropped = self._recent.popitem(last=False)
+                self._characters -= len(dropped)

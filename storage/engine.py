@@ -5,10 +5,11 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -76,9 +77,15 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     """Insert the rows whose key is not there yet; return how many were new."""
     if not rows:
         return 0
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).on_conflict_do_nothing()
-    return connection.execute(statement, list(rows)).rowcount
+    return connection.execute(_insert_new(connection.dialect.name, table), list(rows)).rowcount
+
+
+@lru_cache(maxsize=64)
+def _insert_new(dialect_name: str, table: Table) -> Insert:
+    # kept: building the statement and its cache key again costs as much as the insert itself
+    dialect = sqlite if dialect_name == "sqlite" else postgresql
+    statement: Insert = dialect.insert(table).on_conflict_do_nothing()
+    return statement
 
 
 def _configure_sqlite(raw: sqlite3.Connection, _record: object) -> None:
