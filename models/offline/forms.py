@@ -1,7 +1,7 @@
 """Higher-order forms: map, filter, sort by key and their like, over the elements of a sequence."""
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress, dropwhile, takewhile
 from typing import Any, Final
@@ -156,9 +156,3 @@ class Pool:
                     return None
                 values.append(MISSING)
         return values
-
-    def parts(self) -> Iterator[Any]:
-        """Yield the sequences of visible situations."""
-        for sequence, (_, end) in zip(self.sequences, self.bounds, strict=True):
-            if end <= self.visible:
-                yield sequence

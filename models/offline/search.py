@@ -57,7 +57,7 @@ class Elements:
         self.has_goals = False
         if not 0 < self.pool.visible <= len(self.pool.elements) <= MAX_POOL:
             return
-        goals = [self._goal(d, search) for d in deduce(list(self.pool.parts()), search.problem.outputs)]
+        goals = [self._goal(d, search) for d in deduce(self.pool.sequences[: search.problem.visible], search.problem.outputs)]
         self.has_goals = bool(goals)
         variable = leaf(self.variable, self.pool.elements, 1)
         around = [self._spread(node) for node in search.surroundings(sequence)]

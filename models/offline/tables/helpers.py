@@ -42,6 +42,8 @@ def collatz(n):
 
 
 def in_base(n, base):
+    if not 2 <= base <= 36:
+        raise ValueError("base")
     if n == 0:
         return "0"
     text, rest = "", abs(n)
