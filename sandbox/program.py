@@ -111,9 +111,9 @@ def run_script(source: str) -> int:
         status = 0
     except SystemExit as error:
         status = _exit_status(error.code)
-    except BaseException:  # noqa: BLE001 - a script may end with any exception
-        kind, error, trace = sys.exc_info()
-        sys.excepthook(kind, error, trace and trace.tb_next)  # type: ignore[arg-type]
+    except BaseException as error:  # noqa: BLE001 - a script may end with any exception
+        trace = error.__traceback__
+        sys.excepthook(type(error), error, trace.tb_next if trace else None)
         status = 1
     return status
 
