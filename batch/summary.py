@@ -74,6 +74,7 @@ class RunSummary:
 
     run: RunRow
     splits: list[SplitSummary]
+    """One per split that has results, and "all" where there are several."""
     curve: list[CurvePoint]
     episodes: list[tuple[str, FinishedEpisode]] = field(repr=False)
     """(phase, row), in the order of the run."""
@@ -92,10 +93,13 @@ def summarise(ledger: Ledger, run_id: str) -> RunSummary:
     by_split: dict[str, list[FinishedEpisode]] = defaultdict(list)
     for row in counted:
         by_split[row["split"]].append(row)
+    groups: dict[str, list[FinishedEpisode]] = {split: by_split[split] for split in SPLITS if by_split[split]}
+    if len(groups) > 1:
+        groups["all"] = counted
     unsolved = [row for row in counted if not row["solved"]]
     return RunSummary(
         run=run,
-        splits=[_split_summary(split, by_split[split]) for split in SPLITS if by_split[split]],
+        splits=[_split_summary(split, rows) for split, rows in groups.items()],
         curve=_curve(episodes),
         episodes=episodes,
         failures=ledger.failures_of(run["run_id"]),

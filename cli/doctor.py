@@ -11,14 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from sandbox.local import LocalSandbox
-
 from cli.tables import stdout_console
 from models.factory import PROVIDERS
 from runtime.settings import Settings, load_settings
+from sandbox.local import LocalSandbox
 from sandbox.protocol import Job, Limits
 from state.errors import RatchetError
-from state.verdict import solved
 from storage.engine import open_home
 
 Level: TypeAlias = Literal["ok", "note", "problem"]
@@ -95,7 +93,7 @@ def _sandbox(_settings: Settings) -> tuple[Level, str]:
         report = sandbox.run(job, Limits())
     finally:
         sandbox.close()
-    if not solved(report):
+    if any(verdict["status"] != "passed" for verdict in report["verdicts"]):
         return "problem", f"a right program got {report['verdicts']}"
     took = f"{report['wall_s'] * 1000:.0f} ms"
     if report["isolation"] == "full":

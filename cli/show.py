@@ -71,9 +71,7 @@ def show_one(name: str, home: Path | None, *, as_json: bool) -> None:
 def _opened(home: Path | None) -> Iterator[Home]:
     folder = load_settings(home=home).home
     if not (folder / "ratchet.db").exists():
-        raise SetupError(
-            f"no home at {folder}: nothing was run there yet. Start with `ratchet run katas`"
-        )
+        raise SetupError(f"no home at {folder}: nothing was run there yet. Start with `ratchet run katas`")
     opened = open_home(folder)
     try:
         yield opened

@@ -8,9 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from batch.summary import RunSummary, SplitSummary
+from batch.summary import RunSummary
 
-WIDTH_ELSEWHERE = 140  # columns where stdout is no terminal
+WIDTH_ELSEWHERE = 110  # columns where stdout is no terminal
 
 
 def stdout_console() -> Console:
@@ -22,7 +22,8 @@ def stdout_console() -> Console:
 def print_summary(summary: RunSummary, report: Path | None) -> None:
     """Print a run's report as tables."""
     console = stdout_console()
-    console.print(_split_table(summary))
+    console.print(_result_table(summary))
+    console.print(_detail_table(summary))
     if len({point.episodes for point in summary.curve}) > 1:
         console.print(_curve_table(summary))
     if summary.worst:
@@ -56,36 +57,37 @@ def print_json(summary: RunSummary, report: Path | None) -> None:
         print(json.dumps(line, ensure_ascii=False))
 
 
-def _split_table(summary: RunSummary) -> Table:
+def _result_table(summary: RunSummary) -> Table:
     table = Table(title=f"{summary.run['run_id']}: {summary.run['settings']['model']}", box=box.SIMPLE_HEAD)
-    for name in ("split", "tasks"):
-        table.add_column(name)
-    table.add_column("pass@1")
-    table.add_column("95 % interval")
     repeats = next((split.at_k[0] for split in summary.splits if split.at_k), 0)
-    if repeats:
-        table.add_column(f"pass@{repeats}")
     repaired = int(summary.run["settings"]["attempts"]) > 1
-    if repaired:
-        table.add_column("with repairs")
-    names = sorted({name for split in summary.splits for name in split.components})
-    for name in ("reward", *names, "tokens", "cost"):
-        table.add_column(name, justify="right")
+    names = ["split", "tasks", "pass@1", "95 % interval"]
+    names += [f"pass@{repeats}"] if repeats else []
+    names += ["with repairs"] if repaired else []
+    for name in [*names, "mean reward"]:
+        table.add_column(name, no_wrap=True)
     for split in summary.splits:
-        table.add_row(*_split_row(split, names, repeats=repeats, repaired=repaired))
+        cells = [split.split, str(split.tasks), str(split.first), split.first.interval]
+        cells += [f"{split.at_k[1]:.2f}" if split.at_k else ""] if repeats else []
+        cells += [str(split.solved)] if repaired else []
+        table.add_row(*cells, f"{split.reward:.2f}")
     return table
 
 
-def _split_row(split: SplitSummary, names: list[str], *, repeats: int, repaired: bool) -> list[str]:
-    cells = [split.split, str(split.tasks), str(split.first), split.first.interval]
-    if repeats:
-        cells.append(f"{split.at_k[1]:.2f}" if split.at_k else "")
-    if repaired:
-        cells.append(str(split.solved))
-    cells.append(f"{split.reward:.2f}")
-    cells += [f"{split.components.get(name, 0.0):.2f}" for name in names]
-    cost = "unknown" if split.cost_usd is None else f"${split.cost_usd:.4f}"
-    return [*cells, f"{split.tokens:,}", cost]
+def _detail_table(summary: RunSummary) -> Table:
+    table = Table(title="Mean reward components, and what it took", box=box.SIMPLE_HEAD)
+    table.add_column("")
+    for split in summary.splits:
+        table.add_column(split.split, justify="right", no_wrap=True)
+    for name in sorted({name for split in summary.splits for name in split.components}):
+        table.add_row(name, *[f"{split.components.get(name, 0.0):.2f}" for split in summary.splits])
+    table.add_section()
+    table.add_row("tokens", *[f"{split.tokens:,}" for split in summary.splits])
+    costs = [split.cost_usd for split in summary.splits]
+    table.add_row("cost", *["unknown" if cost is None else f"${cost:.4f}" for cost in costs])
+    table.add_row("model time", *[f"{split.model_s:.1f} s" for split in summary.splits])
+    table.add_row("sandbox CPU time", *[f"{split.sandbox_s:.1f} s" for split in summary.splits])
+    return table
 
 
 def _curve_table(summary: RunSummary) -> Table:

@@ -10,7 +10,7 @@ from runtime.context import Context
 from sandbox.protocol import Job, Limits
 from state.episode import Attempt, EpisodeSpec
 from state.task import Task
-from state.verdict import ExecutionReport, ReportSummary
+from state.verdict import ExecutionReport, ReportSummary, deciding
 from storage.contents import canonical
 
 # What differs from one execution of the same program to the next: kept in the state, not in the stored report.
@@ -60,15 +60,14 @@ def limits_for(task: Task, context: Context) -> Limits:
 
 
 def _summary(report: ExecutionReport, address: str) -> ReportSummary:
-    verdicts = report["verdicts"]
-    passed = [v["status"] == "passed" for v in verdicts]
-    visible = [v["status"] == "passed" for v in verdicts if v["visible"]]
+    visible = [v["status"] == "passed" for v in report["verdicts"] if v["visible"]]
+    statuses = [v["status"] for v in deciding(report["verdicts"])]
     return {
-        "passed": sum(passed),
-        "total": len(verdicts),
+        "passed": statuses.count("passed"),
+        "total": len(statuses),
         "visible_passed": sum(visible),
         "visible_total": len(visible),
-        "status": next((v["status"] for v in verdicts if v["status"] != "passed"), "passed" if verdicts else "not_run"),
+        "status": next((s for s in statuses if s != "passed"), "passed" if statuses else "not_run"),
         "limit": report["limit"],
         "cpu_s": float(report["cpu_s"]),
         "wall_s": float(report["wall_s"]),
@@ -80,7 +79,7 @@ def _not_run(task: Task) -> ReportSummary:
     visible = sum(test["visible"] for test in task["tests"])
     return {
         "passed": 0,
-        "total": len(task["tests"]),
+        "total": len(task["tests"]) - visible or visible,
         "visible_passed": 0,
         "visible_total": visible,
         "status": "not_run",

@@ -35,21 +35,30 @@ class ExecutionReport(TypedDict):
 
 
 class ReportSummary(TypedDict):
-    """A report in the state: its counts, and the address of the whole in the content store."""
+    """A report in the state: its counts, and the address of the whole in the content store.
 
-    passed: int
-    total: int
+    Hidden tests decide; where a task has none, the visible ones do.
+    """
+
+    passed: int  # of the tests that decide
+    total: int  # tests that decide
     visible_passed: int
     visible_total: int
-    status: VerdictStatus  # "passed", or the status of the first test that did not
+    status: VerdictStatus  # "passed", or the status of the first deciding test that did not
     limit: str
     cpu_s: float
     wall_s: float
-    report: str  # content address
+    report: str  # content address; "" when nothing was executed
 
 
-def solved(report: ExecutionReport | ReportSummary) -> bool:
-    """Tell whether there was at least one test and all of them passed."""
-    if "verdicts" in report:
-        return bool(report["verdicts"]) and all(v["status"] == "passed" for v in report["verdicts"])
+def deciding(verdicts: list[Verdict]) -> list[Verdict]:
+    """Return the verdicts that decide: those of hidden tests, or of all where none is hidden.
+
+    Visible examples are the model's to read: where a prompt's example contradicts its tests, the tests count.
+    """
+    return [v for v in verdicts if not v["visible"]] or verdicts
+
+
+def solved(report: ReportSummary) -> bool:
+    """Tell whether there was at least one test that decides, and all of them passed."""
     return report["total"] > 0 and report["passed"] == report["total"]
