@@ -11,9 +11,8 @@ Intent: TypeAlias = Literal["code", "prose", "phrase"]
 
 _QUOTED = re.compile(r'"([^"\n]+)"|“([^”\n]+)”')
 _CODE = re.compile(
-    r"\bdef \w+\(|\b\w+_\w+\b|\b[a-z]+[A-Z]\w+\b|\w\(\)|[=!]=|>>>|\breturns? \w+|"
-    r"\b(?:write|create|implement|complete|fix)\b.{0,30}\b(?:function|method|program|code|script|class)\b",
-    re.IGNORECASE,
+    r"\bdef \w+\(|\b\w+_\w+\b|\b[a-z]+[A-Z]\w+\b|\w\(\)|[=!]=|>>>|"
+    r"(?i:\b(?:write|create|implement|complete|fix)\b.{0,30}\b(?:function|method|program|code|script|class)\b)"
 )
 
 

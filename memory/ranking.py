@@ -24,10 +24,11 @@ class Weights:
     fuzzy: bool = True  # expand terms that no visible record holds
 
 
+_NEAR = (0.4, 0.2)
 WEIGHTS: Mapping[Intent, Weights] = {
-    "prose": Weights(neighbours=(0.4, 0.2)),
-    "phrase": Weights(),
-    "code": Weights(cosine=1.0),
+    "prose": Weights(neighbours=_NEAR),
+    "phrase": Weights(neighbours=_NEAR),
+    "code": Weights(neighbours=_NEAR, cosine=1.0),
 }
 
 

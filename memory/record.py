@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from memory.extract import fingerprint_of
 from state.errors import RatchetError
 from state.memory_item import MemoryDraft, MemoryKind, Origin
 from storage.contents import canonical, digest_of
@@ -136,7 +137,8 @@ def row_of(draft: Draft, now: float) -> dict[str, Any]:
         "entry_point": draft.entry_point, "signature": draft.signature, "importance": draft.importance,
         "attributes": canonical(dict(draft.attributes)), "user_scope": draft.scope.user,
         "project_scope": draft.scope.project, "agent_scope": draft.scope.agent, "run_scope": draft.scope.run,
-        "thread": draft.thread, **draft.origin, "digest": draft.digest, "version": 1, "slot": draft.slot,
+        "thread": draft.thread, **draft.origin, "digest": draft.digest,
+        "fingerprint": fingerprint_of(draft.text, draft.code), "version": 1, "slot": draft.slot,
         "state": "active", "hidden_seq": 0, "hidden_run": "", "hidden_batch": 0, "superseded_by": "",
         "valid_from": now if draft.valid_from is None else draft.valid_from, "valid_to": None,
         "expires_at": draft.expires_at, "sightings": 1, "created_at": now, "updated_at": now,

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from memory.extract import fingerprint_of
 from memory.log import Change, append
 from memory.prepared import Prepared, insertion
 from memory.record import HIDDEN_STATES, Draft, MemoryState, Record, content_digest, record_from
@@ -40,8 +41,8 @@ class Writer:
         self.actor = actor
         self.now = now
 
-    def add(self, drafts: Sequence[Draft]) -> None:
-        """Insert what is new; of what is there already note the learning run that brought it about as well."""
+    def add(self, drafts: Sequence[Draft]) -> int:
+        """Insert what is new and return how much that is; note of the rest which learning run brought it about, too."""
         by_id = {draft.memory_id: draft for draft in drafts}
         known = self._origins(list(by_id))
         new = [draft for memory_id, draft in by_id.items() if memory_id not in known]
@@ -54,6 +55,11 @@ class Writer:
             _INSERT(self.connection, rows)
         for memory_id, origin in known.items():
             self._note_origin(memory_id, origin, by_id[memory_id].origin)
+        return len(new)
+
+    def read(self, memory_ids: Sequence[str]) -> dict[str, Record]:
+        """Return those of the memories that exist, as they are inside this transaction."""
+        return records_by_id(self.connection, memory_ids)
 
     def replace(
         self, record: Record, *, text: str, code: str = "", attributes: Mapping[str, Any] | None = None
@@ -68,7 +74,7 @@ class Writer:
             Change(memory_id=record.memory_id, event="update", before=record.digest, after=digest),
             {
                 "text": text, "code": code, "attributes": canonical(dict(kept)), "digest": digest,
-                "version": record.version + 1,
+                "fingerprint": fingerprint_of(text, code), "version": record.version + 1,
             },
         )  # fmt: skip
 

@@ -115,6 +115,7 @@ memories = Table(
     Column("batch", Integer, nullable=False),
     Column("episode_id", String(64), nullable=False),
     Column("digest", String(64), nullable=False),  # of text and code
+    Column("fingerprint", String(64), nullable=False),  # the same for texts that say the same
     Column("version", Integer, nullable=False),  # from 1
     Column("slot", Text, nullable=False),  # digest of the subject and attribute that the text gives a value; "" if none
     Column("state", String(16), nullable=False),  # active, consolidated, decayed, archived
@@ -130,7 +131,7 @@ memories = Table(
     Column("updated_at", Float, nullable=False),
 )
 Index("memories_by_change", memories.c.changed_seq)
-Index("memories_by_digest", memories.c.digest)
+Index("memories_by_fingerprint", memories.c.fingerprint)
 _HAS_SLOT = memories.c.slot != ""
 Index("memories_by_slot", memories.c.slot, sqlite_where=_HAS_SLOT, postgresql_where=_HAS_SLOT)
 

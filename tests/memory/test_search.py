@@ -1,0 +1,98 @@
+"""Engines and how they are fused."""
+
+import pytest
+
+from memory.fuzzy import similarity
+from memory.question import question_of
+from memory.recall import Recall, Search
+from memory.record import Draft, Scope
+from memory.records import Records
+
+ANN = Scope(user="ann")
+
+
+def remember(records: Records, *texts: str, thread: str = "") -> None:
+    records.add([Draft(text=text, cause=text, scope=ANN, thread=thread) for text in texts])
+
+
+def found(recall: Recall, text: str, limit: int = 10) -> list[str]:
+    return [hit.record.text for hit in recall.search(Search(text=text, scope=ANN, limit=limit))]
+
+
+def test_a_misspelt_word_finds_what_was_meant(records: Records, recall: Recall) -> None:
+    remember(records, "the restaurant on the corner", "a resting place", "the corner shop")
+    assert found(recall, "restuarant") == ["the restaurant on the corner"]
+
+
+def test_a_word_that_is_known_is_not_taken_for_another(records: Records, recall: Recall) -> None:
+    remember(records, "the form was sent", "the farm was sold")
+    assert found(recall, "form") == ["the form was sent"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "value"),
+    [("same", "same", 1.0), ("word", "wrod", 0.75), ("word", "words", 0.8), ("ab", "xy", 0.0)],
+)
+def test_similarity_counts_one_edit_per_letter(one: str, other: str, value: float) -> None:
+    assert similarity(one, other) == pytest.approx(value)
+
+
+def test_a_quotation_is_found_word_for_word_first(records: Records, recall: Recall) -> None:
+    remember(records, "red red blue big red house", "the house is big and red", "a big red house")
+    assert found(recall, 'who said "is big and red"?')[0] == "the house is big and red"
+
+
+def test_a_quotation_that_nobody_said_still_finds_its_words(records: Records, recall: Recall) -> None:
+    remember(records, "the house is big")
+    assert found(recall, '"big house"') == ["the house is big"]
+
+
+def test_the_answer_is_found_through_the_question_before_it(records: Records, recall: Recall) -> None:
+    remember(records, "What did you paint last summer?", "Only the old lighthouse.", thread="one")
+    remember(records, "Only rain.", thread="two")
+    assert found(recall, "paint in summer") == ["What did you paint last summer?", "Only the old lighthouse."]
+
+
+def test_neighbours_lend_nothing_across_threads(records: Records, recall: Recall) -> None:
+    remember(records, "What did you paint?", thread="one")
+    remember(records, "Only the lighthouse.", thread="two")
+    assert found(recall, "paint") == ["What did you paint?"]
+
+
+def test_a_result_explains_its_score(records: Records, recall: Recall) -> None:
+    remember(records, "def min_cost(grid): return sum(grid)", "def max_cost(grid): return grid")
+    (first, second) = recall.search(Search(text="write a function for the minimum cost: min_cost", scope=ANN))
+    assert set(first.parts) == {"bm25", "cosine"}
+    assert first.score == pytest.approx(sum(first.parts.values()), abs=1e-3)
+    assert first.score > second.score
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("Write a python function to find the minimum cost", "code"),
+        ("min_cost", "code"),
+        ("def solve(x): ...", "code"),
+        ("When did Ann move to Rome?", "prose"),
+        ('who said "over my dead body"', "phrase"),
+    ],
+)
+def test_the_intent_of_a_question_is_told_from_its_form(text: str, intent: str) -> None:
+    assert question_of(text).intent == intent
+
+
+def test_the_day_and_the_speaker_are_found_as_words(records: Records, recall: Recall) -> None:
+    said = {"speaker": "Melanie", "timestamp": "2023-05-08T13:56:00"}
+    records.add([Draft(text="I went hiking", cause="1", scope=ANN, attributes=said)])
+    remember(records, "I went swimming")
+    assert found(recall, "What did Melanie do on 8 May 2023?") == ["I went hiking"]
+
+
+def test_the_same_question_again_is_answered_from_the_cache_until_something_changes(
+    records: Records, recall: Recall
+) -> None:
+    remember(records, "first tea")
+    assert found(recall, "tea") == found(recall, "tea") == ["first tea"]
+    assert recall.caches()["answers"].hits == 1
+    remember(records, "second tea")
+    assert sorted(found(recall, "tea")) == ["first tea", "second tea"]
