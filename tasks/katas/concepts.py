@@ -102,7 +102,7 @@ WORDS = Family(
     element="str",
     concepts=(
         keep("two_way", "two-way", "x == x[::-1]", "str"),
-        keep("plural", "plural-looking", 'x.endswith("s")', "str"),
+        keep("plural", "plural-looking", 'x.endswith("s")', "str", 'A plural-looking word ends in "s".'),
         keep("stout", "stout", "len(x) > 5", "str", "A stout word has more than 5 letters."),
         keep("ringed", "ringed", "x[0] == x[-1]", "str"),
         change("shout", "shout {each}", "shouted forms", 'x.upper() + "!"', "str -> str"),
@@ -128,7 +128,7 @@ TEXT = Family(
         keep("sung", "sung", 'x in "aeiou"', "str", 'A sung character is one of "aeiou".'),
         keep("numeric", "numeric", "x.isdigit()", "str"),
         change("echo", "echo {each}", "echoes", "x * 2", "str -> str"),
-        change("flip", "flip the case of {each}", "flipped forms", "x.swapcase()", "str -> str"),
+        change("hush", "hush {each}", "hushed forms", "x.lower()", "str -> str"),
         change("fence", "put a fence after {each}", "fenced forms", 'x + "|"', "str -> str"),
         change("bump", "bump {each}", "bumped forms", "chr(ord(x) + 1)", "str -> str"),
         sum_up("half", "the front half", "xs[:len(xs) // 2]", "text -> str"),

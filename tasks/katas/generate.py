@@ -16,7 +16,7 @@ from state.errors import RatchetError
 from tasks.katas.combine import Combination, ablations_of, codes_of, combinations_of, mutants_of, program_of
 from tasks.katas.concepts import FAMILIES, Family, Kind
 from tasks.katas.phrasing import prompt_of
-from tasks.katas.things import draw_things
+from tasks.katas.things import LEAST_KEPT, MOST_KEPT, draw_things
 
 FILE = Path(__file__).parent / "katas.jsonl"
 SEED = 2026
@@ -82,7 +82,6 @@ def _line(combination: Combination, split: str) -> dict[str, Any] | None:
 
 def _pool(combination: Combination, random: Random) -> Pool | None:
     """Draw inputs and run the kata and its mutants on them; None when the kata is degenerate."""
-    family = combination.family
     inputs = [_input(combination, random) for _ in range(POOL)]
     answers = _answers(combination, codes_of(combination), inputs)
     kills = []
@@ -90,10 +89,18 @@ def _pool(combination: Combination, random: Random) -> Pool | None:
         kills.append(_differing(answers, _answers(combination, codes, inputs)))
     if len({repr(answer) for answer in answers}) <= VISIBLE or not all(kills):
         return None
-    if not family.is_text and all(isinstance(answer, list) and len(set(map(repr, answer))) == 1 for answer in answers):
-        return None  # every element becomes the same: a riddle, not a request
+    if combination.concept("map") and _only_counts(inputs, answers):
+        return None
     kills += [_differing(answers, _answers(combination, codes, inputs)) for codes in mutants_of(combination)]
     return Pool(inputs=inputs, answers=answers, killed_by=[killed for killed in kills if killed])
+
+
+def _only_counts(inputs: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> bool:
+    """Tell whether every input of one length has one of two or three answers: the map's results hardly matter."""
+    by_length: dict[int, set[str]] = {}
+    for arguments, answer in zip(inputs, answers, strict=True):
+        by_length.setdefault(len(arguments[0]), set()).add(repr(answer))
+    return max(map(len, by_length.values())) <= MOST_KEPT - LEAST_KEPT + 1
 
 
 def _input(combination: Combination, random: Random) -> tuple[Any, ...]:

@@ -5,14 +5,15 @@ from random import Random
 from typing import Any
 
 WORDS = """
-noon level radar civic kayak refer madam rotor solos stats pop deed area window gauge dread roar sees test 
-lamps rivers stones cats maps letters bridges clouds planets doors carrots hills boots kings nests windows 
-garden silver market orange winter bottle puzzle travel silent basket candle island pepper rocket 
-tree milk bread house chair green plane cloud river stone light sugar table field horse grape lemon 
+noon level radar civic kayak refer madam rotor solos stats pop deed area window gauge dread roar sees test
+lamps rivers stones cats maps letters bridges clouds planets doors carrots hills boots kings nests windows
+garden silver market orange winter bottle puzzle travel silent basket candle island pepper rocket
+tree milk bread house chair green plane cloud river stone light sugar table field horse grape lemon
 sun map box key pen cup hat fog ant owl eagle erase dead tenet wow hannah bonus chaos lens focus
 """
 ITEMS = "pear lamp rope boot mug desk tent jar bell cord fan glove kite nail oar pump quilt rug saw vase wick"
 NAMES = "ana bo cem dora eli finn gus hana ivo juno karl lena milo nora otto petra quin rosa sven tara"
+LEAST_KEPT, MOST_KEPT = 2, 5
 LETTERS = "aeioubcdfghklmnprstAEIOBCDKMRST0123456789"
 
 
@@ -63,7 +64,11 @@ def draw_things(random: Random, family: str, is_kept: Callable[[Any], bool] | No
     So no task's tests need a rule for the empty case, which no visible example could tell. Dictionaries and rows
     differ in every field, so that there are no ties.
     """
-    wanted = {True: random.randint(2, 5), False: random.randint(2, 4)} if is_kept else {True: random.randint(5, 8)}
+    wanted = (
+        {True: random.randint(LEAST_KEPT, MOST_KEPT), False: random.randint(2, 4)}
+        if is_kept
+        else {True: random.randint(5, 8)}
+    )
     drawn: dict[bool, list[Any]] = {side: [] for side in wanted}
     seen: set[Any] = set()
     for _ in range(2_000):
