@@ -96,14 +96,14 @@ def summarise(ledger: Ledger, run_id: str) -> RunSummary:
     groups: dict[str, list[FinishedEpisode]] = {split: by_split[split] for split in SPLITS if by_split[split]}
     if len(groups) > 1:
         groups["all"] = counted
-    unsolved = [row for row in counted if not row["solved"]]
+    unsolved = {row["task"]: row for row in counted if not row["solved"]}  # one line per task
     return RunSummary(
         run=run,
         splits=[_split_summary(split, rows) for split, rows in groups.items()],
         curve=_curve(episodes),
         episodes=episodes,
         failures=ledger.failures_of(run["run_id"]),
-        worst=sorted(unsolved, key=lambda row: (row["reward"], row["task_id"], row["repeat"]))[:WORST],
+        worst=sorted(unsolved.values(), key=lambda row: (row["reward"], row["task_id"], row["repeat"]))[:WORST],
     )
 
 

@@ -52,9 +52,9 @@ def efficiency(evidence: Evidence) -> float:
 
 
 def readability(evidence: Evidence) -> float:
-    """Mean of calm complexity, nesting and length, and the share of a clean review; 0 for what does not parse."""
+    """Mean of calm complexity, nesting and length, and the share of a clean review; 0 for no program."""
     metrics = evidence.review["metrics"]
-    if not metrics["parses"]:
+    if not metrics["parses"] or metrics["lines"] == 0:
         return 0.0
     calm = [
         min(1.0, CALM_COMPLEXITY / metrics["complexity"]),

@@ -1,0 +1,5 @@
+"""`python -m cli` is `ratchet`."""
+
+from cli.main import main
+
+main()
