@@ -7,7 +7,7 @@ from typing import TypedDict
 from langgraph.runtime import Runtime
 
 from runtime.context import Context
-from sandbox.protocol import Job, Limits
+from sandbox.protocol import Job, Limits, Sandbox
 from state.episode import Attempt, EpisodeSpec
 from state.task import Task
 from state.verdict import ExecutionReport, ReportSummary, deciding
@@ -46,10 +46,31 @@ def execute(state: ExecuteReads, runtime: Runtime[Context]) -> ExecuteWrites:
         tests=task["tests"],
         setup=task["setup"],
     )
-    report = context.sandbox.run(job, limits_for(task, context))
+    report = _run(context.sandbox, job, limits_for(task, context))
     stored = canonical({name: value for name, value in report.items() if name not in MEASUREMENTS})
     [address] = context.contents.put(ADDRESS.sub("0x…", stored))
     return {"attempts": [{**attempt, "report": _summary(report, address)}]}
+
+
+def _run(sandbox: Sandbox, job: Job, limits: Limits) -> ExecutionReport:
+    """Run all tests; the hidden ones once more by themselves where a visible one used up the limits before them.
+
+    Otherwise a prompt's example that the real tests do not contain could decide a task.
+    """
+    report = sandbox.run(job, limits)
+    hidden = [test for test in job.tests if not test["visible"]]
+    starved = [v for v in report["verdicts"] if not v["visible"]]
+    if not report["limit"] or not starved or any(v["status"] != "not_run" for v in starved):
+        return report
+    alone = sandbox.run(replace(job, tests=hidden), limits)
+    visible = [v for v in report["verdicts"] if v["visible"]]
+    return {
+        **alone,
+        "verdicts": [*visible, *alone["verdicts"]],
+        "cpu_s": report["cpu_s"] + alone["cpu_s"],
+        "wall_s": report["wall_s"] + alone["wall_s"],
+        "limit": alone["limit"] or report["limit"],
+    }
 
 
 def limits_for(task: Task, context: Context) -> Limits:
