@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.caching import HitRate
+from memory.dense import Matrix
 from memory.filters import Attributes, Group
 from memory.fuzzy import Vocabulary
 from memory.neighbours import Neighbours
@@ -53,6 +54,7 @@ class Asked:
     limit: int
     filters: Group | None = None
     now: float = 0.0  # seconds since the epoch: decides what has expired
+    vector: NDArray[np.float32] | None = None  # of the question, where there is a dense embedder
 
 
 @dataclass(slots=True)
@@ -80,6 +82,7 @@ class ScopeIndex:
     def _clear(self) -> None:
         self._postings, self._vocabulary = Postings(), Vocabulary()
         self._attributes = Attributes()
+        self._vectors = Matrix()
         self._ids: list[str] = []
         self._rows: dict[str, int] = {}
         self._numbers: dict[str, int] = {"": 0}  # runs and threads by name
@@ -101,6 +104,8 @@ class ScopeIndex:
                 self._bury(memory_id)
             for row in changes.rows:
                 self._take(row)
+            for memory_id, vector in changes.vectors:
+                self._vectors.put(self._rows[memory_id], np.frombuffer(vector, "<f4"))
             for memory_id, run, batch in changes.origins:
                 self._further.append((self._rows[memory_id], self._number(run), batch))
                 self._views.clear()
@@ -114,7 +119,8 @@ class ScopeIndex:
             answer = None if self._expiring else view.answers.get(key)
             self.caching.count(hit=answer is not None)
             if answer is None:
-                answer = view.answers[key] = self._answer(view.ranker.ranking(question, weights), asked)
+                ranking = view.ranker.ranking(question, weights, asked.vector)
+                answer = view.answers[key] = self._answer(ranking, asked)
                 if len(view.answers) > KEPT_ANSWERS:
                     view.answers.popitem(last=False)
         return answer
@@ -184,7 +190,7 @@ class ScopeIndex:
         if view is None or (view.checked < size and self._visible(sight, view.checked).any()):
             visible = self._visible(sight, 0)
             neighbours = Neighbours(self._columns[THREAD, :size], self._columns[SEQ, :size], visible)
-            ranker = Ranker(self._postings, self._vocabulary, visible, neighbours)
+            ranker = Ranker(self._postings, self._vocabulary, self._vectors, visible, neighbours)
             view = self._views[sight] = _View(visible, size, ranker)
         view.checked = size
         self._views.move_to_end(sight)

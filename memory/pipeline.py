@@ -41,8 +41,11 @@ class Pipeline:
         """
         extracted = [one for draft in drafts for one in (self._extractor(draft) if self._extractor else [draft])]
         checked = [_with_slot(validated(draft)) for draft in extracted]
+        vectors = self._records.embedded(checked)
         with self._records.changing(actor=actor) as writer:
-            return [_remember(writer, draft, moment) for draft in checked]
+            outcomes = [_remember(writer, draft, moment) for draft in checked]
+            self._records.store_vectors(writer, checked, vectors)
+            return outcomes
 
 
 def by_sentences(draft: Draft) -> list[Draft]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from memory.bm25 import TermWeights
+from memory.dense import Matrix, Vector
 from memory.fuzzy import Vocabulary
 from memory.neighbours import Neighbours
 from memory.postings import Mask, Numbers, Postings, best
@@ -22,6 +23,7 @@ class Weights:
     cosine: float = 0.0  # of the normalised cosine, beside a normalised BM25 of weight 1
     neighbours: tuple[float, ...] = ()  # of the scores of the records one, two, ... steps away in the same thread
     fuzzy: bool = True  # expand terms that no visible record holds
+    dense: float = 0.7  # of the normalised cosine of dense vectors, where there is an embedder
 
 
 _NEAR = (0.4, 0.2)
@@ -48,6 +50,13 @@ class Ranking:
     scores: Numbers
     parts: dict[str, Numbers]
 
+    def fuse(self, engine: str, values: Numbers, weight: float) -> None:
+        """Add an engine's values, brought to [0, weight], to the scores, brought to [0, 1] when they are BM25 alone."""
+        if len(self.parts) == 1:
+            self.parts["bm25"] = self.scores = self.scores / (self.scores.max(initial=0.0) or 1.0)
+        self.parts[engine] = weight * values / (values.max(initial=0.0) or 1.0)
+        self.scores = self.scores + self.parts[engine]
+
     def explained(self, row: int) -> dict[str, float]:
         """Return what the score of a row is made of."""
         return {name: round(float(values[row]), 4) for name, values in self.parts.items() if values[row]}
@@ -56,19 +65,25 @@ class Ranking:
 class Ranker:
     """The engines over a fixed set of visible rows; the caller holds the index's lock."""
 
-    def __init__(self, postings: Postings, vocabulary: Vocabulary, visible: Mask, neighbours: Neighbours) -> None:
+    def __init__(
+        self, postings: Postings, vocabulary: Vocabulary, vectors: Matrix, visible: Mask, neighbours: Neighbours
+    ) -> None:
         self._postings = postings
         self._vocabulary = vocabulary
+        self._vectors = vectors
+        self._visible = visible
         self._weights = TermWeights(postings, visible)
         self._neighbours = neighbours
 
-    def ranking(self, question: Question, weights: Weights) -> Ranking:
-        """Score every row."""
+    def ranking(self, question: Question, weights: Weights, vector: Vector | None) -> Ranking:
+        """Score every row; with the question's dense vector, rows that share no term with it as well."""
         terms = self._weighted(question, fuzzy=weights.fuzzy)
         scores = self._weights.bm25(terms)
         ranking = Ranking(scores, {"bm25": scores})
         if weights.cosine and scores.any():
-            self._add_cosine(ranking, terms, weights.cosine)
+            ranking.fuse("cosine", self._cosine(scores, terms), weights.cosine)
+        if vector is not None and weights.dense:
+            ranking.fuse("dense", self._vectors.cosine(vector, self._visible, scores), weights.dense)
         if weights.neighbours and self._neighbours.exist:
             smoothed = self._neighbours.smoothed(ranking.scores, weights.neighbours)
             ranking.parts["neighbours"] = smoothed - ranking.scores
@@ -86,10 +101,8 @@ class Ranker:
                     terms[similar] = max(terms.get(similar, 0.0), value * value)
         return terms
 
-    def _add_cosine(self, ranking: Ranking, terms: Mapping[str, float], weight: float) -> None:
-        rows = best(ranking.scores, COSINE_CANDIDATES)
-        cosine = np.zeros(len(ranking.scores))
-        found = self._weights.cosine(terms, rows)
-        cosine[rows] = weight * found / (found.max() or 1.0)
-        ranking.parts = {"bm25": ranking.scores / ranking.scores.max(), "cosine": cosine}
-        ranking.scores = ranking.parts["bm25"] + cosine
+    def _cosine(self, scores: Numbers, terms: Mapping[str, float]) -> Numbers:
+        rows = best(scores, COSINE_CANDIDATES)
+        cosine = np.zeros(len(scores))
+        cosine[rows] = self._weights.cosine(terms, rows)
+        return cosine

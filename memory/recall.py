@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from memory.caching import HitRate
+from memory.embeddings import Embeddings
 from memory.filters import parsed
 from memory.index import Asked, ScopeIndex, Sight
 from memory.question import question_of
@@ -52,8 +53,11 @@ class Hit:
 class Recall:
     """Searches over the records of a home. Threads may share it."""
 
-    def __init__(self, home: Home, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, home: Home, *, now: Callable[[], float] = time.time, embeddings: Embeddings | None = None
+    ) -> None:
         self._home = home
+        self._embeddings = embeddings
         self._now = now
         self._reader = Reader(home)
         self._lock = threading.Lock()
@@ -68,7 +72,8 @@ class Recall:
         weights = WEIGHTS[question.intent] if search.weights is None else search.weights
         wanted = search.offset + search.limit
         limit = max(wanted, PHRASE_CANDIDATES) if question.phrases else wanted
-        found = index.search(question, weights, search.sight, Asked(limit, parsed(search.filters), self._now()))
+        vector = self._embeddings.of([search.text])[0] if self._embeddings and weights.dense else None
+        found = index.search(question, weights, search.sight, Asked(limit, parsed(search.filters), self._now(), vector))
         if question.phrases:
             found = self._quoting(found, question.phrases)
         return self._hits(found[search.offset : wanted])
@@ -103,7 +108,8 @@ class Recall:
         if index.seq < last:
             with index.refreshing:
                 if index.seq < last:
-                    index.apply(changes_since(self._home, scope, index.seq))
+                    embedder = self._embeddings.name if self._embeddings else ""
+                    index.apply(changes_since(self._home, scope, index.seq, embedder))
         return index
 
     def drop_indexes(self) -> None:
@@ -115,9 +121,10 @@ class Recall:
     def caches(self) -> dict[str, HitRate]:
         """Return the hit rates of the caches: answers of the indexes in RAM, and records."""
         with self._lock:
-            rates = [index.caching for index in self._indexes.values()]
-        answers = HitRate(sum(rate.hits for rate in rates), sum(rate.misses for rate in rates))
-        return {"answers": answers, "records": self._reader.caching}
+            found = [index.caching for index in self._indexes.values()]
+        answers = HitRate(sum(rate.hits for rate in found), sum(rate.misses for rate in found))
+        rates = {"answers": answers, "records": self._reader.caching}
+        return {**rates, "embeddings": self._embeddings.caching} if self._embeddings else rates
 
     def close(self) -> None:
         """Give back the connection that follows the log."""

@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Connection, select
 
+from memory.embedders import Vectors
+from memory.embeddings import Embeddings
 from memory.log import LogEntry, entry_from, first_break, tail
 from memory.record import Draft, Record, Scope, validated
 from memory.writer import Writer, records_by_id
 from storage.engine import Home
-from storage.tables import memories, memory_log, memory_origins, memory_versions
+from storage.tables import memories, memory_log, memory_origins, memory_vectors, memory_versions
 
 DEFAULT_ACTOR = "ratchet"
 
@@ -20,9 +22,12 @@ DEFAULT_ACTOR = "ratchet"
 class Records:
     """The memories of a home, with their history."""
 
-    def __init__(self, home: Home, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, home: Home, *, now: Callable[[], float] = time.time, embeddings: Embeddings | None = None
+    ) -> None:
         self.home = home
         self.now = now
+        self.embeddings = embeddings
 
     @contextmanager
     def changing(self, *, actor: str = DEFAULT_ACTOR) -> Iterator[Writer]:
@@ -36,9 +41,24 @@ class Records:
         Raises MemoryRefusedError when one is not valid; then nothing is stored.
         """
         checked = [validated(draft) for draft in drafts]
+        vectors = self.embedded(checked)
         with self.changing(actor=actor) as writer:
             writer.add(checked)
+            self.store_vectors(writer, checked, vectors)
         return [draft.memory_id for draft in checked]
+
+    def embedded(self, drafts: Sequence[Draft]) -> Vectors | None:
+        """Embed drafts before the transaction that stores them: a slow embedder must not hold up other writers."""
+        return self.embeddings.of([draft.text for draft in drafts]) if self.embeddings and drafts else None
+
+    def store_vectors(self, writer: Writer, drafts: Sequence[Draft], vectors: Vectors | None) -> None:
+        """Store the vectors of drafts in the transaction that stores the drafts."""
+        if self.embeddings is None or vectors is None:
+            return
+        rows = {draft.memory_id: row for row, draft in enumerate(drafts) if draft.memory_id in writer.added}
+        if rows:
+            digests = {memory_id: drafts[row].digest for memory_id, row in rows.items()}
+            self.embeddings.store(writer.connection, digests, vectors[list(rows.values())])
 
     def get(self, memory_ids: Sequence[str]) -> dict[str, Record]:
         """Return those of the memories that exist, by id."""
@@ -72,9 +92,10 @@ class Changes:
     rows: Sequence[Mapping[str, Any]]  # of `memories`, by their last change
     origins: Sequence[tuple[str, str, int]]  # (memory id, run, batch): further runs that brought one of the rows about
     forgotten: frozenset[str]
+    vectors: Sequence[tuple[str, bytes]] = ()  # of the rows that have one of the embedder
 
 
-def changes_since(home: Home, scope: Scope, since: int) -> Changes:
+def changes_since(home: Home, scope: Scope, since: int, embedder: str = "") -> Changes:
     """Read what an index of a scope has to catch up with."""
     log, c, o = memory_log.c, memories.c, memory_origins.c
     chosen = [c.changed_seq > since, *scope_conditions(scope)]
@@ -86,7 +107,15 @@ def changes_since(home: Home, scope: Scope, since: int) -> Changes:
         origins = connection.execute(select(o.memory_id, o.run_id, o.batch).select_from(joined).where(*chosen)).all()
         gone = select(log.memory_id).where(log.seq > since, log.event == "forget") if since else None
         forgotten = connection.execute(gone).scalars().all() if gone is not None else ()
-    return Changes(until, rows, [(row[0], row[1], row[2]) for row in origins], frozenset(forgotten))
+        vectors = _vectors(connection, chosen, embedder) if embedder else []
+    return Changes(until, rows, [(row[0], row[1], row[2]) for row in origins], frozenset(forgotten), vectors)
+
+
+def _vectors(connection: Connection, chosen: Sequence[ColumnElement[bool]], embedder: str) -> list[tuple[str, bytes]]:
+    c, v = memories.c, memory_vectors.c
+    joined = memory_vectors.join(memories, (c.memory_id == v.memory_id) & (c.digest == v.digest))
+    query = select(v.memory_id, v.vector).select_from(joined).where(v.embedder == embedder, *chosen)
+    return [(memory_id, vector) for memory_id, vector in connection.execute(query)]
 
 
 def scope_conditions(scope: Scope) -> list[ColumnElement[bool]]:

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
+from memory.embedders import Embedder
+from memory.embeddings import Embeddings
 from memory.index import sight_of
 from memory.recall import Hit, Recall, Search
 from memory.record import LOOP_SCOPE, Scope, draft_from
@@ -15,10 +17,18 @@ from storage.engine import Home
 class MemoryStore:
     """Memories of one scope of a home. Threads may share one store, and processes one home."""
 
-    def __init__(self, home: Home, *, scope: Scope = LOOP_SCOPE, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        scope: Scope = LOOP_SCOPE,
+        now: Callable[[], float] = time.time,
+        embedder: Embedder | None = None,
+    ) -> None:
         self.scope = scope
-        self.records = Records(home, now=now)
-        self.recall = Recall(home, now=now)
+        self.embeddings = Embeddings(home, embedder) if embedder else None
+        self.records = Records(home, now=now, embeddings=self.embeddings)
+        self.recall = Recall(home, now=now, embeddings=self.embeddings)
 
     def add(self, draft: MemoryDraft) -> str:
         """Store a memory and return its id; the same kind and cause again changes nothing.

@@ -40,6 +40,7 @@ class Writer:
         self.connection = connection
         self.actor = actor
         self.now = now
+        self.added: set[str] = set()  # ids that are new in this transaction
 
     def add(self, drafts: Sequence[Draft]) -> int:
         """Insert what is new and return how much that is; note of the rest which learning run brought it about, too."""
@@ -55,6 +56,7 @@ class Writer:
             _INSERT(self.connection, rows)
         for memory_id, origin in known.items():
             self._note_origin(memory_id, origin, by_id[memory_id].origin)
+        self.added.update(draft.memory_id for draft in new)
         return len(new)
 
     def read(self, memory_ids: Sequence[str]) -> dict[str, Record]:
