@@ -8,6 +8,7 @@ import socket
 from typing import NoReturn, TypedDict
 
 from sandbox.channel import Channel
+from sandbox.lockdown import Lockdown
 from sandbox.program import finish_script, open_standard_streams, run_script, serve
 
 
@@ -26,10 +27,10 @@ _CHANNEL_FD = 4
 _PEER_FD = 5
 
 
-def run_child(sock: socket.socket, scratch: str) -> NoReturn:
+def run_child(sock: socket.socket, lockdown: Lockdown) -> NoReturn:
     """Never return to the zygote's code, whatever happens."""
     try:
-        os.setsid()
+        lockdown.complete_in_child()
         sock.sendall(b"r")  # carries our process id, as the kernel sees it from the worker's side
         _serve(sock)
     finally:

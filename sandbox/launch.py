@@ -11,24 +11,37 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from sandbox.canaries import Bait, breaches
 from sandbox.channel import Channel, ChannelError
 from sandbox.child import Start
-from sandbox.zygote import BIRTH, COMMAND, Usage
+from sandbox.zygote import BIRTH, COMMAND, Arguments, Hello, Usage
+from state.verdict import Isolation
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 TRACE_BYTES = 1 << 16
 _CREDENTIALS = struct.Struct("3i")
 
 
-def python_command(module: str, arguments: dict[str, Any]) -> list[str]:
-    """Return the command that runs `main(arguments)` of one of our modules in a clean interpreter."""
+def start_python(module: str, arguments: dict[str, Any], control: socket.socket) -> subprocess.Popen[bytes]:
+    """Run `main(arguments)` of one of our modules in a clean interpreter that inherits `control` alone."""
     code = f"import json,sys; sys.path.insert(0, {ROOT!r}); from {module} import main; main(json.loads(sys.argv[1]))"
     python = getattr(sys, "_base_executable", None) or sys.executable
-    return [python, "-s", "-S", "-P", "-B", "-c", code, json.dumps(arguments)]
+    with control:
+        return subprocess.Popen(
+            [python, "-s", "-S", "-P", "-B", "-c", code, json.dumps(arguments)],
+            pass_fds=[control.fileno()],
+            env=CLEAN_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
 
 
 CLEAN_ENVIRONMENT = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8", "PYTHONUTF8": "1"}
 """For our own processes. The fixed hash seed makes a program that iterates over a set repeatable."""
+
+
+class LevelRefusedError(Exception):
+    """The machine does not allow this level of isolation; the text says what it refused."""
 
 
 class Streams:
@@ -75,24 +88,36 @@ class Child:
 class ZygoteHandle:
     """Starts a zygote and speaks with it."""
 
-    def __init__(self, role: str, scratch: str) -> None:
-        """Start the process, wait until it has set itself up, and have the first child forked.
+    def __init__(self, role: str, level: Isolation, scratch: str, scratch_mb: int) -> None:
+        """Start the process and wait until it has locked itself in at this level and proven it.
 
-        Raises ChannelError when it does not come up.
+        Raises LevelRefusedError where the machine does not allow the level, ChannelError when the process does
+        not come up.
         """
+        self.level = level
+        self.scratch_mb = scratch_mb
+        self.unlimited_folder = "" if level == "full" else scratch
         self._control, theirs = socket.socketpair()
-        arguments = {"control": theirs.fileno(), "role": role, "scratch": scratch, "root": ROOT}
-        self._process = subprocess.Popen(
-            python_command("sandbox.zygote", arguments),
-            pass_fds=[theirs.fileno()],
-            env=CLEAN_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        theirs.close()
+        bait = Bait(os.path.dirname(scratch), scratch_mb)
+        arguments: Arguments = {
+            "control": theirs.fileno(), "role": role, "root": ROOT, "level": level,
+            "scratch": scratch, "scratch_mb": scratch_mb, "targets": bait.targets,
+        }  # fmt: skip
+        self._process = start_python("sandbox.zygote", {**arguments}, theirs)
         self._channel = Channel(self._control)
-        self.hello: Any = self._channel.receive()
         self._ready: list[Child] = []
+        try:
+            hello: Hello = self._channel.receive()  # type: ignore[assignment]
+        except ChannelError:
+            self.close()
+            raise
+        finally:
+            bait.close()
+        self.layers = hello["layers"]
+        breached = breaches(level, hello["succeeded"])
+        if hello["error"] or breached:
+            self.close()
+            raise LevelRefusedError(hello["error"] or f"it could {', '.join(breached)}")
         self._order(b"m")
 
     def take(self) -> Child:

@@ -12,10 +12,13 @@ from dataclasses import asdict
 from typing import Any
 
 from sandbox.channel import Channel, ChannelError
-from sandbox.launch import CLEAN_ENVIRONMENT, python_command
+from sandbox.launch import start_python
+from sandbox.lockdown import LEVELS
+from sandbox.namespaces import NOBODY
 from sandbox.protocol import Job, Limits
-from state.errors import PermanentError, TransientError
-from state.verdict import ExecutionReport
+from sandbox.worker import Arguments, Greeting
+from state.errors import PermanentError, SetupError, TransientError
+from state.verdict import ExecutionReport, Isolation
 
 _GRACE_S = 30.0
 """How much longer than the program's own wall limit a job may take before its worker counts as broken."""
@@ -24,21 +27,38 @@ _GRACE_S = 30.0
 class LocalSandbox:
     """Runs programs in a pool of worker processes; callers wait while all are busy."""
 
-    def __init__(self, workers: int | None = None) -> None:
-        """Offer `workers` slots, by default one per core. Processes start with the first job of a slot."""
-        count = workers or os.cpu_count() or 1
-        self._slots: queue.LifoQueue[_Slot] = queue.LifoQueue()
-        self._all = [_Slot() for _ in range(count)]
+    def __init__(
+        self, workers: int | None = None, *, require: Isolation = "rlimit", strongest: Isolation = "full"
+    ) -> None:
+        """Offer `workers` slots, by default one per core. Processes start with the first job of a slot.
+
+        require: the weakest level of isolation that is good enough; below it `run` raises SetupError.
+        strongest: the level to start from, for machines where a stronger one is known not to work.
+        """
+        first, last = LEVELS.index(strongest), LEVELS.index(require)
+        if first > last:
+            raise SetupError(f"the sandbox can't require {require!r} and be held to {strongest!r}")
+        levels = list(LEVELS[first : last + 1])
+        self._all = [_Slot(levels) for _ in range(workers or os.cpu_count() or 1)]
+        self._free: queue.LifoQueue[_Slot] = queue.LifoQueue()
         for slot in self._all:
-            self._slots.put(slot)
+            self._free.put(slot)
 
     def run(self, job: Job, limits: Limits) -> ExecutionReport:
         """Run the program against all tests; see `sandbox.protocol.Sandbox.run`."""
-        slot = self._slots.get()
+        slot = self._free.get()
         try:
             return slot.run(job, limits)
         finally:
-            self._slots.put(slot)
+            self._free.put(slot)
+
+    def greet(self) -> Greeting:
+        """Start a worker, if none is running, and return what it says of its isolation. Raises SetupError."""
+        slot = self._free.get()
+        try:
+            return slot.worker().greeting
+        finally:
+            self._free.put(slot)
 
     def close(self) -> None:
         """End every worker and remove its folder."""
@@ -49,15 +69,19 @@ class LocalSandbox:
 class _Slot:
     """A place in the pool and the worker that serves it; a worker that breaks is replaced."""
 
-    def __init__(self) -> None:
+    def __init__(self, levels: list[Isolation]) -> None:
+        self._levels = levels
         self._worker: _WorkerHandle | None = None
+
+    def worker(self) -> "_WorkerHandle":
+        if self._worker is None:
+            self._worker = _WorkerHandle(self._levels)
+        return self._worker
 
     def run(self, job: Job, limits: Limits) -> ExecutionReport:
         message = {"job": {**vars(job), "tests": list(job.tests)}, "limits": asdict(limits)}
         try:
-            if self._worker is None:
-                self._worker = _WorkerHandle()
-            answer = self._worker.ask(message, limits.wall_s + _GRACE_S)
+            answer = self.worker().ask(message, limits.wall_s + _GRACE_S)
         except ChannelError as error:
             self.close()
             raise TransientError(f"a sandbox worker broke and was replaced: {error}") from error
@@ -75,24 +99,25 @@ class _Slot:
 class _WorkerHandle:
     """The application's end of a worker process."""
 
-    def __init__(self) -> None:
-        self._scratch = tempfile.mkdtemp(prefix="ratchet-sandbox-")
-        for role in ("program", "judge"):
-            os.mkdir(os.path.join(self._scratch, role), 0o700)
+    def __init__(self, levels: list[Isolation]) -> None:
+        self._scratch = _scratch_folder()
         ours, theirs = socket.socketpair()
-        arguments = {"control": theirs.fileno(), "scratch": self._scratch}
-        self._process = subprocess.Popen(
-            python_command("sandbox.worker", arguments),
-            pass_fds=[theirs.fileno()],
-            env=CLEAN_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        theirs.close()
+        arguments: Arguments = {"control": theirs.fileno(), "scratch": self._scratch, "levels": levels}
+        self._process = start_python("sandbox.worker", {**arguments}, theirs)
         self._deadline = time.monotonic() + _GRACE_S
         self._socket = ours
         self._channel = Channel(ours, self._tick)
-        self.hello: Any = self._channel.receive()
+        try:
+            self.greeting: Greeting = self._channel.receive()  # type: ignore[assignment]
+        except ChannelError:
+            self.close()
+            raise
+        if self.greeting["error"]:
+            self.close()
+            raise SetupError(
+                f"this machine does not allow the isolation level {levels[-1]!r} that is required"
+                f" ({self.greeting['error']}). `ratchet doctor` shows every layer."
+            )
 
     def ask(self, message: object, patience_s: float) -> Any:
         self._deadline = time.monotonic() + patience_s
@@ -110,3 +135,15 @@ class _WorkerHandle:
     def _tick(self) -> None:
         if time.monotonic() > self._deadline:
             raise ChannelError("it did not answer in time")
+
+
+def _scratch_folder() -> str:
+    """Make the folder of a worker, with one below for each kind of zygote."""
+    scratch = tempfile.mkdtemp(prefix="ratchet-sandbox-")
+    for role in ("program", "judge"):
+        folder = os.path.join(scratch, role)
+        os.mkdir(folder, 0o700)
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+    os.chmod(scratch, 0o711)  # noqa: S103 - nobody has to pass, not to look
+    return scratch

@@ -13,9 +13,9 @@ from sandbox.channel import TICK_S, Channel, ChannelError
 from sandbox.launch import Streams, ZygoteHandle
 from sandbox.protocol import Limits
 from sandbox.recorder import settle, traceback_lines
-from sandbox.watch import LimitName, LimitReached, Watch, written
+from sandbox.watch import LimitName, LimitReached, Used, Watch, written
 from sandbox.zygote import Usage
-from state.verdict import Verdict
+from state.verdict import Isolation, Verdict
 
 TAIL_CHARACTERS = 2000
 _TRACE_PATIENCE_S = 0.05
@@ -41,20 +41,22 @@ class Ending:
 class Session:
     """A child at work."""
 
-    def __init__(self, zygote: ZygoteHandle, role: str, limits: Limits, *, stdin: bytes = b"", used: "Used") -> None:
+    def __init__(self, zygote: ZygoteHandle, role: str, limits: Limits, *, stdin: bytes = b"", used: Used) -> None:
         """Take a child of the zygote and start it. `used` is what earlier children of the same job have used."""
         self._zygote = zygote
         self._limits = limits
         self._streams = Streams(stdin, limits.output_kb << 10)
         self.child = zygote.take()
-        self.watch = Watch(limits, (self._streams.stdout, self._streams.stderr), used.cpu_s, used.wall_s)
+        self.watch = Watch(limits, (self._streams.stdout, self._streams.stderr), used, zygote.unlimited_folder)
         self.watch.follow(self.child.pid)
         self.channel = Channel(self.child.socket, self.watch.tick)
         self._role = role
 
     def start(self, *more_descriptors: int) -> None:
         """Hand over streams and limits. Raises ChannelError."""
-        self.child.start(self._role, _resource_limits(self._limits), [*self._streams.all, *more_descriptors])
+        self.child.start(
+            self._role, _resource_limits(self._limits, self._zygote.level), [*self._streams.all, *more_descriptors]
+        )
 
     def wait_for_end(self) -> None:
         """Wait until the child itself has ended, whatever it leaves behind, or a limit is reached."""
@@ -124,15 +126,6 @@ class Session:
         return usage["cpu_s"] >= self._limits.cpu_s
 
 
-@dataclass
-class Used:
-    """What the children of one job have used so far."""
-
-    cpu_s: float = 0.0
-    wall_s: float = 0.0
-    peak_memory_bytes: int = 0
-
-
 def apply_ending(verdict: Verdict, ending: Ending, limits: Limits, source: Sequence[str]) -> None:
     """Say in the verdict of the test that was running why its program ended."""
     where = f" in line {ending.frames[-1][0]}" if ending.frames else ""
@@ -188,11 +181,20 @@ def _content(fd: int) -> bytes:
     return os.pread(fd, written(fd), 0)
 
 
-def _resource_limits(limits: Limits) -> dict[str, int]:
-    return {
+def _resource_limits(limits: Limits, level: Isolation) -> dict[str, int]:
+    bounds = {
         "RLIMIT_CPU": math.ceil(limits.cpu_s) + 1,
         "RLIMIT_AS": limits.memory_mb << 20,
         "RLIMIT_FSIZE": limits.file_mb << 20,
         "RLIMIT_NOFILE": 64,
         "RLIMIT_CORE": 0,
     }
+    if level == "full" and _COUNTS_BY_NAMESPACE:
+        bounds["RLIMIT_NPROC"] = limits.processes + _ZYGOTE_PROCESSES
+    return bounds
+
+
+_COUNTS_BY_NAMESPACE = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2]) >= (5, 14)
+"""Older kernels count all processes of the user on the machine."""
+_ZYGOTE_PROCESSES = 3
+"""The zygote, the process that waits for it, and the child forked ahead."""

@@ -1,8 +1,10 @@
 """Limits, watched from outside while a program runs."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from sandbox.channel import ChannelError
@@ -16,6 +18,15 @@ _LONGEST_WRITE = 1 << 13
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
+@dataclass
+class Used:
+    """What the programs of one job have used so far."""
+
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    peak_memory_bytes: int = 0
+
+
 class LimitReached(ChannelError):  # noqa: N818 - it ends a wait, it is no mistake
     """A program has used up what it may use."""
 
@@ -27,12 +38,16 @@ class LimitReached(ChannelError):  # noqa: N818 - it ends a wait, it is no mista
 class Watch:
     """The clock and the meters of one job; its `tick` raises LimitReached."""
 
-    def __init__(self, limits: Limits, output_fds: tuple[int, ...], used_cpu_s: float, used_wall_s: float) -> None:
-        """Watch from now on. What earlier programs of the same job have used counts too."""
+    def __init__(self, limits: Limits, output_fds: tuple[int, ...], used: "Used", folder: str) -> None:
+        """Watch from now on. What earlier programs of the same job have used counts too.
+
+        folder: where the program may write without a quota of the file system's; "" where there is one.
+        """
+        self._folder = folder
         self._limits = limits
         self._output_fds = output_fds
-        self._cpu_limit_s = limits.cpu_s - used_cpu_s
-        self._deadline = time.monotonic() + limits.wall_s - used_wall_s
+        self._cpu_limit_s = limits.cpu_s - used.cpu_s
+        self._deadline = time.monotonic() + limits.wall_s - used.wall_s
         self._others: list[tuple[Watch, Callable[[], None]]] = []
         self._pids: list[int] = []
         self.reached: LimitName = ""
@@ -57,14 +72,16 @@ class Watch:
             raise LimitReached(self.reached)
 
     def _over(self) -> LimitName:
-        cpu_s, memory_bytes = usage_of(self._pids)
+        cpu_s, memory_bytes, processes = usage_of(self._pids)
         if cpu_s > self._cpu_limit_s:
             return "cpu"
         if time.monotonic() > self._deadline:
             return "wall"
         if memory_bytes > self._limits.memory_mb << 20:
             return "memory"
-        if self.output_is_full():
+        if processes > self._limits.processes:
+            return "processes"
+        if self.output_is_full() or (self._folder and folder_bytes(self._folder) > self._limits.file_mb << 20):
             return "output"
         return ""
 
@@ -79,21 +96,33 @@ def written(fd: int) -> int:
     return os.lseek(fd, 0, os.SEEK_CUR)
 
 
-def usage_of(roots: list[int]) -> tuple[float, int]:
-    """Return CPU seconds and resident bytes of these processes and their descendants, as /proc tells now.
+def usage_of(roots: list[int]) -> tuple[float, int, int]:
+    """Return CPU seconds, resident bytes and number of these processes and their descendants, as /proc tells now.
 
-    Processes that have ended count nothing but what their parents waited for. (0, 0) where there is no /proc.
+    Processes that have ended count nothing but what their parents waited for. All 0 where there is no /proc.
     """
-    cpu_s, memory_bytes, waiting = 0.0, 0, list(roots)
+    cpu_s, memory_bytes, processes, waiting = 0.0, 0, 0, list(roots)
     while waiting:
         pid = waiting.pop()
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
-            with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
-                waiting.extend(int(child) for child in file.read().split())
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                    waiting.extend(int(child) for child in file.read().split())
         except OSError:
             continue  # it has ended
         cpu_s += sum(int(field) for field in fields[11:15]) / _CLOCK_TICKS
         memory_bytes += int(fields[21]) * _PAGE_BYTES
-    return cpu_s, memory_bytes
+        processes += int(fields[17])
+    return cpu_s, memory_bytes, processes
+
+
+def folder_bytes(folder: str) -> int:
+    """Return what the files below a folder take on disk; what can't be looked at counts nothing."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_blocks * 512
+    return total

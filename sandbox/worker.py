@@ -10,34 +10,47 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypedDict
 
 from sandbox.channel import Channel, ChannelError
 from sandbox.comparison import same_output, short
 from sandbox.findings import checked_findings
 from sandbox.judge import Findings, JudgeTask, judge
-from sandbox.launch import ZygoteHandle
+from sandbox.launch import LevelRefusedError, ZygoteHandle
+from sandbox.lockdown import Layer
 from sandbox.protocol import Job, Limits
 from sandbox.recorder import blank, settle
-from sandbox.session import Ending, Session, Used, apply_ending, limit_behind, program_error, tail
-from sandbox.watch import LimitName, LimitReached, Watch
+from sandbox.session import Ending, Session, apply_ending, limit_behind, program_error, tail
+from sandbox.watch import LimitName, LimitReached, Used, Watch
 from state.task import StdioTest
-from state.verdict import ExecutionReport, Verdict
+from state.verdict import ExecutionReport, Isolation, Verdict
 
 
 class Worker:
     """A slot: its zygotes, and the jobs it runs one after the other."""
 
-    def __init__(self, scratch: str) -> None:
-        """Start the zygote that programs are forked from."""
+    def __init__(self, scratch: str, levels: Sequence[Isolation]) -> None:
+        """Start the zygote that programs are forked from, at the first of the levels that the machine allows.
+
+        Raises LevelRefusedError when it allows none of them.
+        """
         self._scratch = scratch
-        self._programs = ZygoteHandle("program", os.path.join(scratch, "program"))
-        self._judges: ZygoteHandle | None = None
+        self._zygotes: dict[str, ZygoteHandle] = {}
+        self.refusals: dict[str, str] = {}
+        for level in levels:
+            try:
+                self.level: Isolation = level
+                self._zygote("program", Limits().file_mb)
+            except LevelRefusedError as error:
+                self.refusals[level] = str(error)
+            else:
+                return
+        raise LevelRefusedError("; ".join(f"{level}: {why}" for level, why in self.refusals.items()))
 
     @property
-    def isolation(self) -> Any:
-        """What the zygote has proven at its start."""
-        return self._programs.hello
+    def layers(self) -> list[Layer]:
+        """The layers that are active."""
+        return self._zygotes["program"].layers
 
     def run(self, job: Job, limits: Limits) -> ExecutionReport | str:
         """Run one job; a text says why the author's own code does not run. Raises ChannelError when broken."""
@@ -60,13 +73,23 @@ class Worker:
                 rows[index] = [verdict]
                 endings.extend(last)
         verdicts = [verdict for index in sorted(rows) for verdict in rows[index]]
-        return _report(verdicts, endings, used, time.monotonic() - started, self.isolation["isolation"], coverage)
+        return _report(verdicts, endings, used, time.monotonic() - started, self.level, coverage)
 
     def close(self) -> None:
         """End the zygotes."""
-        self._programs.close()
-        if self._judges is not None:
-            self._judges.close()
+        for zygote in self._zygotes.values():
+            zygote.close()
+
+    def _zygote(self, role: str, scratch_mb: int) -> ZygoteHandle:
+        """Return the zygote of a role, started anew when its private file system has another size."""
+        running = self._zygotes.get(role)
+        if running is not None and running.scratch_mb == scratch_mb:
+            return running
+        if running is not None:
+            self._zygotes.pop(role).close()
+        started = ZygoteHandle(role, self.level, os.path.join(self._scratch, role), scratch_mb)
+        self._zygotes[role] = started
+        return started
 
     def _run_functions(self, job: Job, limits: Limits, which: Sequence[int], used: Used) -> tuple[Findings, Ending]:
         task: JudgeTask = {
@@ -77,7 +100,7 @@ class Worker:
             "numbers": [index + 1 for index in which],
             "coverage": job.coverage,
         }
-        session = Session(self._programs, "program", limits, used=used)
+        session = Session(self._zygote("program", limits.file_mb), "program", limits, used=used)
         findings = (self._judge_here if job.trusted_tests else self._judge_apart)(task, session, limits)
         cut = [verdict for group in findings["verdicts"] for verdict in group if verdict["status"] == "killed"]
         ending = session.finish(hung_up=bool(cut))
@@ -93,10 +116,9 @@ class Worker:
 
     def _judge_apart(self, task: JudgeTask, session: Session, limits: Limits) -> Findings:
         """Have the tests run by a judge that is locked in like the program."""
-        if self._judges is None:
-            self._judges = ZygoteHandle("judge", os.path.join(self._scratch, "judge"))
+        judges = self._zygote("judge", limits.file_mb)
         session.start()
-        judging = Session(self._judges, "judge", limits, used=Used())
+        judging = Session(judges, "judge", limits, used=Used())
         judging.watch.also(session.watch, session.kill)
         findings: object = None
         try:
@@ -115,7 +137,13 @@ class Worker:
         if used.cpu_s >= limits.cpu_s or used.wall_s >= limits.wall_s:
             return verdict, []
         started = time.monotonic()
-        session = Session(self._programs, "script", limits, stdin=test["stdin"].encode(errors="replace"), used=used)
+        session = Session(
+            self._zygote("program", limits.file_mb),
+            "script",
+            limits,
+            stdin=test["stdin"].encode(errors="replace"),
+            used=used,
+        )
         try:
             session.start()
             session.channel.send(program)
@@ -152,7 +180,7 @@ def _report(
     endings: Sequence[Ending],
     used: Used,
     wall_s: float,
-    isolation: Any,
+    isolation: Isolation,
     coverage: list[int] | None,
 ) -> ExecutionReport:
     limit: LimitName = next((ending.limit for ending in endings if ending.limit), "") or limit_behind(verdicts)
@@ -186,15 +214,36 @@ def _backstop(watch: Watch, seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def main(arguments: dict[str, Any]) -> None:
+class Arguments(TypedDict):
+    """What a worker is started with."""
+
+    control: int  # descriptor of the application's socket
+    scratch: str
+    levels: list[Isolation]  # to try, the best first
+
+
+class Greeting(TypedDict):
+    """What a worker says when it is ready, or has to give up."""
+
+    error: str
+    level: Isolation
+    layers: list[Layer]
+    refusals: dict[str, str]  # levels that were tried in vain, and why
+
+
+def main(arguments: Arguments) -> None:
     """Serve jobs over the descriptor given until the application hangs up."""
     channel = Channel(socket.socket(fileno=arguments["control"]))
-    worker = Worker(arguments["scratch"])
-    channel.send(worker.isolation)
     try:
+        worker = Worker(arguments["scratch"], arguments["levels"])
+    except LevelRefusedError as error:
+        channel.send({"error": str(error)})
+        return
+    greeting: Greeting = {"error": "", "level": worker.level, "layers": worker.layers, "refusals": worker.refusals}
+    try:
+        channel.send(greeting)
         while True:
             message: Any = channel.receive()
-            job, limits = Job(**message["job"]), Limits(**message["limits"])
-            channel.send(worker.run(job, limits))
+            channel.send(worker.run(Job(**message["job"]), Limits(**message["limits"])))
     except ChannelError:
         worker.close()

@@ -12,6 +12,7 @@ Commands from the worker are one byte and a process id; answers are JSON frames:
 
 import gc
 import importlib
+import json
 import os
 import resource
 import shutil
@@ -20,10 +21,16 @@ import socket
 import struct
 import sys
 import time
-from typing import Any, TypedDict
+from typing import TypedDict
 
+from sandbox.canaries import Targets, attack
 from sandbox.channel import pack
 from sandbox.child import run_child
+from sandbox.lockdown import Layer, Lockdown
+from state.verdict import Isolation
+
+ENVIRONMENT = {"PATH": "/nonexistent", "LANG": "C.UTF-8"}
+"""All that a program finds in its environment, besides HOME and TMPDIR, its own folder."""
 
 COMMAND = struct.Struct(">cq")
 BIRTH = struct.Struct(">q")
@@ -49,11 +56,10 @@ class Usage(TypedDict):
 class Zygote:
     """Forks, kills and reaps."""
 
-    def __init__(self, control: socket.socket, scratch: str, role: str) -> None:
-        """Take commands from `control`. `scratch` is the only folder a child may write to."""
+    def __init__(self, control: socket.socket, lockdown: Lockdown) -> None:
+        """Take commands from `control`; children are locked in by `lockdown`."""
         self._control = control
-        self._scratch = scratch
-        self._role = role
+        self._lockdown = lockdown
 
     def run(self) -> None:
         """Obey until the worker hangs up."""
@@ -64,15 +70,29 @@ class Zygote:
             else:
                 self._control.sendall(pack(self._finish(pid, hung_up=letter == b"e")))
 
+    def prove(self, targets: Targets) -> list[str]:
+        """Attack the targets from a child like any other; returns the attacks that succeeded."""
+        reading, writing = os.pipe()
+        pid = self._lockdown.fork()
+        if pid == 0:
+            try:
+                self._lockdown.complete_in_child()
+                os.write(writing, json.dumps(attack(targets, self._lockdown.scratch)).encode())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with open(reading, "rb") as file:
+            answer = file.read()
+        os.waitpid(pid, 0)
+        return json.loads(answer) if answer else ["lock a child in"]
+
     def _fork(self) -> None:
         ours, theirs = socket.socketpair()
         if hasattr(socket, "SO_PASSCRED"):
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        pid = os.fork()
+        pid = self._lockdown.fork()
         if pid == 0:
-            self._control.close()
-            ours.close()
-            run_child(theirs, self._scratch)
+            run_child(theirs, self._lockdown)
         theirs.close()
         socket.send_fds(self._control, [BIRTH.pack(pid)], [ours.fileno()])
         ours.close()
@@ -81,7 +101,8 @@ class Zygote:
         ended_itself = _has_ended(pid, _SELF_END_S if hung_up else 0.0)
         if not ended_itself:
             os.kill(pid, signal.SIGKILL)
-        _kill_group(pid)
+        if self._lockdown.level != "full":
+            _kill_group(pid)
         _, status, used = os.wait4(pid, 0)
         self._clean()
         code = os.waitstatus_to_exitcode(status)
@@ -94,7 +115,7 @@ class Zygote:
         }
 
     def _clean(self) -> None:
-        for entry in os.scandir(self._scratch):
+        for entry in os.scandir(self._lockdown.scratch):
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
             else:
@@ -121,19 +142,55 @@ def _kill_group(pid: int) -> None:
         return
 
 
-def main(arguments: dict[str, Any]) -> None:
+class Arguments(TypedDict):
+    """What a zygote is started with."""
+
+    control: int  # descriptor of the worker's socket
+    role: str  # "program" or "judge"
+    root: str  # folder of our own packages
+    level: Isolation
+    scratch: str
+    scratch_mb: int
+    targets: Targets
+
+
+class Hello(TypedDict):
+    """What a zygote says when it has set itself up."""
+
+    error: str  # why it could not lock itself in
+    layers: list[Layer]
+    succeeded: list[str]  # attacks on itself that succeeded
+
+
+def main(arguments: Arguments) -> None:
     """Set up once, then fork for every job."""
     control = socket.socket(fileno=arguments["control"])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for name in PRELOADED:
+    for name in [*PRELOADED, *(["sandbox.judge"] if arguments["role"] == "judge" else [])]:
         importlib.import_module(name)
-    if arguments["role"] == "judge":
-        importlib.import_module("sandbox.judge")
     sys.path[:] = [entry for entry in sys.path if entry != arguments["root"]]
     sys.path_importer_cache.clear()
     sys.argv = [""]
-    os.chdir(arguments["scratch"])
-    control.sendall(pack({"isolation": "rlimit"}))
+    os.environ.clear()
+    os.environ.update(ENVIRONMENT)
+    hello: Hello = {"error": "", "layers": [], "succeeded": []}
+    try:
+        zygote = _locked_in(control, arguments, hello)
+    except OSError as error:
+        hello["error"] = str(error)
+        control.sendall(pack(hello))
+        return
+    control.sendall(pack(hello))
     gc.collect()
     gc.freeze()
-    Zygote(control, arguments["scratch"], arguments["role"]).run()
+    zygote.run()
+
+
+def _locked_in(control: socket.socket, arguments: Arguments, hello: Hello) -> Zygote:
+    lockdown = Lockdown(arguments["level"], arguments["scratch"], arguments["scratch_mb"])
+    os.chdir(lockdown.scratch)
+    os.environ["TMPDIR"] = os.environ["HOME"] = lockdown.scratch
+    zygote = Zygote(control, lockdown)
+    hello["layers"] = lockdown.layers
+    hello["succeeded"] = zygote.prove(arguments["targets"])
+    return zygote
