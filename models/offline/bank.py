@@ -5,6 +5,7 @@ Sources: Udupa et al., TRANSIT, PLDI 2013; Albarghouthi et al., Escher, CAV 2013
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement, islice, product
 from marshal import dumps
@@ -13,6 +14,7 @@ from typing import Any
 
 from models.offline.catalog import Component
 from models.offline.expression import Node
+from models.offline.solving import applied, solutions
 from models.offline.values import MAX_VECTOR_BYTES, MISSING, holds_floats, in_order, kind_of, same
 
 MAX_FITS = 60
@@ -34,6 +36,18 @@ class Budget:
     def left(self) -> int:
         """Number of candidates until the tightest limit."""
         return min([self.total, *self.limits]) - self.spent
+
+    @contextmanager
+    def limited(self, candidates: int) -> Iterator[None]:
+        """Run a block that may try so many candidates and ends quietly when they are used up."""
+        limit = self.spent + candidates
+        self.limits.append(limit)
+        try:
+            yield
+        except OutOfBudgetError:
+            pass
+        finally:
+            self.limits.remove(limit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +74,23 @@ class Goal:
 class Bank:
     """Expressions by tag and cost, grown level by level."""
 
-    def __init__(self, leaves: Iterable[Node], *, visible: int, goals: Sequence[Goal], budget: Budget) -> None:
+    def __init__(
+        self,
+        leaves: Iterable[Node],
+        *,
+        visible: int,
+        goals: Sequence[Goal],
+        budget: Budget,
+        prune_constants: bool = False,
+    ) -> None:
         self.visible = visible
         self.goals = goals
         self.budget = budget
         self.fits: list[Node] = []
         self.by_tag: dict[str, dict[int, list[Node]]] = {}
         self.level = 0
+        self.fresh: list[Node] = []
+        self.prune_constants = prune_constants
         self._seen: set[bytes] = set()
         for node in leaves:
             self.offer(node, given=True)
@@ -96,14 +120,34 @@ class Bank:
         node.kind = kind
         if given and kind in ("int", "str"):
             tags = (*tags, "CI" if kind == "int" else "CS")
+        if self.prune_constants and not given and _is_constant(node.values[: self.visible]):
+            tags = ()
+        elif self.goals:
+            self.fresh.append(node)
         for tag in tags:
             self.by_tag.setdefault(tag, {}).setdefault(node.cost, []).append(node)
+        self._check(node)
+        return True
+
+    def _check(self, node: Node) -> None:
         for goal in self.goals:
             if len(self.fits) < MAX_FITS and goal.met_by(node.values):
                 finished = goal.finish(node)
                 if finished is not None:
                     self.fits.append(finished)
-        return True
+
+    def solve_constants(self) -> None:
+        """For each expression found since the last time, solve for constants that take it to a goal."""
+        fresh, self.fresh = self.fresh, []
+        for node in fresh:
+            if self.budget.left <= 0:
+                raise OutOfBudgetError
+            self.budget.spent += 1
+            for goal in self.goals:
+                for solved in solutions(node.values[: self.visible], goal.values):
+                    whole = applied(solved, node)
+                    if whole is not None:
+                        self._check(whole)
 
     def grow(self, components: Sequence[Component], cost: int) -> None:
         """Add every expression of exactly this cost. Raises OutOfBudgetError when the candidates are used up."""
@@ -112,6 +156,8 @@ class Bank:
             if rest >= len(component.patterns):
                 for lists in self._splits(component, rest):
                     self._try_all(component, lists, cost)
+        if self.goals:
+            self.solve_constants()
         self.level = max(self.level, cost)
 
     def _splits(self, component: Component, rest: int) -> Iterator[list[list[Node]]]:
@@ -148,6 +194,11 @@ class Bank:
         if node is not None:
             node.cost = cost
             self._add(node, b"")
+
+
+def _is_constant(values: Sequence[Any]) -> bool:
+    first = values[0]
+    return all(value == first for value in values)
 
 
 class _View:

@@ -50,7 +50,7 @@ def _named(text: str) -> Iterator[Any]:
         if len(number) <= 12:
             yield float(number) if "." in number else int(number)
     for quoted in re.findall(r"'([^'\n]{0,20})'|\"([^\"\n]{0,20})\"|`([^`\n]{1,20})`", text):
-        yield next((part for part in quoted if part), "")
+        yield from (part for part in quoted if part)
     for word in re.findall(r"[a-z]+", text.lower()):
         if word in _NUMBER_WORDS:
             yield _NUMBER_WORDS[word]

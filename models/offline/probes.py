@@ -29,8 +29,10 @@ def _mutated(value: Any, random: Random) -> Any:
         return round(value * random.choice((0.5, 1.5, 2)) + random.choice((0, 0.25)), 4)
     if isinstance(value, str):
         return _mutated_text(value, random)
-    if isinstance(value, list | tuple):
-        return type(value)(_mutated_items(list(value), random))
+    if isinstance(value, tuple):  # places have meanings: their number stays
+        return tuple(_mutated(item, random) for item in value)
+    if isinstance(value, list):
+        return _mutated_items(value, random)
     if isinstance(value, dict):
         return {key: _mutated(item, random) for key, item in value.items()}
     return value

@@ -13,6 +13,8 @@ from models.offline.expression import Node, leaf
 from models.offline.forms import FORMS, Form, Pool
 
 MAX_COST: Final = 24
+# Cost up to which sequences are looked for before any goal is deduced for their elements.
+SCOUTING_COST: Final = 3
 MAX_SEQUENCES: Final = 8
 MAX_POOL: Final = 400
 _FORM_BY_NAME: Final = {form.name: form for form in FORMS}
@@ -57,12 +59,30 @@ class Elements:
         self.has_goals = False
         if not 0 < self.pool.visible <= len(self.pool.elements) <= MAX_POOL:
             return
-        goals = [self._goal(d, search) for d in deduce(self.pool.sequences[: search.problem.visible], search.problem.outputs)]
+        goals = [
+            self._goal(d, search) for d in deduce(self.pool.sequences[: search.problem.visible], search.problem.outputs)
+        ]
         self.has_goals = bool(goals)
         variable = leaf(self.variable, self.pool.elements, 1)
         around = [self._spread(node) for node in search.surroundings(sequence)]
         constants = search.problem.constant_leaves(len(self.pool.elements))
-        self.bank = Bank([variable, *around, *constants], visible=self.pool.visible, goals=goals, budget=search.budget)
+        self.bank = Bank(
+            [variable, *self._parts(), *around, *constants],
+            visible=self.pool.visible,
+            goals=goals,
+            budget=search.budget,
+            prune_constants=True,
+        )
+
+    def _parts(self) -> list[Node]:
+        """Return the fields of records and the places of tuples as expressions of their own."""
+        elements = self.pool.elements
+        keys: list[Any] = []
+        if all(type(e) is dict for e in elements):
+            keys = [key for key in elements[0] if all(key in e for e in elements)]
+        elif all(type(e) is tuple and len(e) == len(elements[0]) for e in elements):
+            keys = list(range(len(elements[0])))
+        return [leaf(f"{self.variable}[{key!r}]", [e[key] for e in elements], 1) for key in keys[:6]]
 
     def _spread(self, node: Node) -> Node:
         spread = Node(self.pool.spread(node.values), cost=node.cost + 1, component=node.component, args=node.args)
@@ -130,7 +150,6 @@ class Search:
         leaves = [*problem.argument_leaves(), *problem.constant_leaves(len(problem.inputs))]
         self.bank = Bank(leaves, visible=problem.visible, goals=[self.goal], budget=budget)
         self.elements: dict[int, Elements] = {}
-        self._level = 1
 
     @property
     def fits(self) -> list[Node]:
@@ -150,27 +169,23 @@ class Search:
         chosen = [n for n in near if (n.component or n.leaf is not None and n.cost == 1) and not _constant(n)]
         return [n for n in chosen if n is not sequence or True][:6]
 
-    def deepen(self, deduction_share: float) -> None:
-        """Grow by cost until the budget is used up. Raises OutOfBudgetError then."""
-        for cost in range(2, MAX_COST):
-            self._level = cost
-            self.bank.grow(self.components, cost)
-            self._deduce(cost, deduction_share)
-            self._apply_forms(cost)
+    def deepen(self, shares: Sequence[float]) -> None:
+        """Search until the budget is used up: deduced goals first, then everything by cost.
 
-    def _deduce(self, cost: int, share: float) -> None:
-        """Grow the banks that have goals one level further than forms need them, within a share of what is left."""
-        for sequence in self._sequences(cost):
-            elements = self._elements_of(sequence)
-            if elements.has_goals:
-                limit = self.budget.spent + int(self.budget.left * share)
-                self.budget.limits.append(limit)
-                try:
-                    self._grow_elements(elements, cost)
-                except OutOfBudgetError:
-                    pass
-                finally:
-                    self.budget.limits.remove(limit)
+        shares: of what is left, for the goals of the first, second, ... sequence that has any.
+        Raises OutOfBudgetError at the end of the budget.
+        """
+        for cost in range(2, SCOUTING_COST + 1):
+            self.bank.grow(self.components, cost)
+        promising = [e for e in map(self._elements_of, self._sequences(SCOUTING_COST + 1)) if e.has_goals]
+        total = self.budget.left
+        for elements, share in zip(promising, shares, strict=False):
+            with self.budget.limited(int(total * share)):
+                self._grow_elements(elements, MAX_COST)
+        for cost in range(2, MAX_COST):
+            if cost > SCOUTING_COST:
+                self.bank.grow(self.components, cost)
+            self._apply_forms(cost)
 
     def _grow_elements(self, elements: Elements, cost: int) -> None:
         while elements.bank.level < cost and elements.bank.by_tag:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from models.offline.bank import Budget, OutOfBudgetError
+from models.offline.bank import Budget
 from models.offline.catalog import Component, components
 from models.offline.constants import constants
 from models.offline.examples import Example
@@ -16,10 +16,9 @@ from models.offline.rank import ranked
 from models.offline.search import Problem, Search
 from models.offline.words import stem, words_in
 
-DEDUCTION_SHARE: Final = 0.35
+DEDUCTION_SHARES: Final = (0.3, 0.1, 0.05)
 # Number of components of a stage, and its share of the budget.
 STAGES: Final = ((16, 0.15), (40, 0.3), (90, 0.35), (400, 0.2))
-ENOUGH_EXAMPLES: Final = 3
 
 
 @dataclass
@@ -45,13 +44,13 @@ def solve(request: Request, budget: int) -> Solution:
         return Solution(how="The task has no signature with examples that I can read.")
     purse = Budget(budget)
     words = set(words_in(request.text))
-    ordered = by_relevance(components(), words)
+    ordered = by_relevance([c for c in components() if applicable(c, problem)], words)
     forms = [(form, max(1, form.cost - bool(_explained(form.words, words)))) for form in FORMS]
     fits: list[Node] = []
     stage = 0
     for stage, (count, share) in enumerate(STAGES, start=1):
         fits += _searched(problem, ordered[:count], forms, purse, int(budget * share))
-        if fits and (problem.visible >= ENOUGH_EXAMPLES or stage >= 2):
+        if fits and stage >= 2:
             break
     if not fits:
         return Solution(how=f"Nothing that fits after {purse.spent} candidates.", candidates=purse.spent, stage="none")
@@ -69,15 +68,9 @@ def solve(request: Request, budget: int) -> Solution:
 def _searched(
     problem: Problem, chosen: Sequence[Component], forms: Sequence[tuple[Form, int]], purse: Budget, share: int
 ) -> list[Node]:
-    limit = purse.spent + share
-    purse.limits.append(limit)
-    search = Search(problem, chosen, forms, purse)
-    try:
-        search.deepen(DEDUCTION_SHARE)
-    except OutOfBudgetError:
-        pass
-    finally:
-        purse.limits.remove(limit)
+    with purse.limited(share):
+        search = Search(problem, chosen, forms, purse)
+        search.deepen(DEDUCTION_SHARES)
     return search.fits
 
 
@@ -107,6 +100,22 @@ def by_relevance(parts: Sequence[Component], words: set[str]) -> list[Component]
         priced.append((part.cost - 2 * min(hits, 2), index, replace(part, cost=price)))
     priced.sort(key=lambda row: row[:2])
     return [part for _, _, part in priced]
+
+
+def applicable(component: Component, problem: Problem) -> bool:
+    """Tell whether a problem's values give a component anything to work on."""
+    held = _held([problem.inputs, problem.outputs])
+    needs = {"S": str, "LS": str, "CS": str, "D": dict, "LD": dict, "DN": dict, "DL": dict, "F": float, "Z": set}
+    return all(needs[tag] in held for tag in component.patterns if tag in needs)
+
+
+def _held(value: Any) -> set[type]:
+    """Return the types of a value and of everything in it; numbers and texts are turned into each other freely."""
+    kinds = {type(value)}
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | set) else ()
+    for part in parts:
+        kinds |= _held(part)
+    return kinds
 
 
 def _explained(known: frozenset[str], words: set[str]) -> set[str]:
