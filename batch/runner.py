@@ -63,11 +63,13 @@ class ThreadRunner:
     def run(self, specs: Sequence[EpisodeSpec], phase: str, places: Mapping[str, int] | None = None) -> BatchResult:
         """Bring every episode to its end; those in the ledger are not run again.
 
-        places: positions of the episodes within the phase, where they are not those of `specs`.
+        places: positions of the episodes within the phase, where they are not those of `specs`; given when episodes
+        that had failed are tried again.
         Raises StoppedError after stop(), SetupError when an episode meets a setup problem, TransientError when
-        no episode could get a result for reasons that may pass.
+        no episode of a whole batch could get a result for reasons that may pass.
         """
         known = self._context.ledger.find([spec["episode_id"] for spec in specs])
+        is_whole_batch = places is None
         places = places or {spec["episode_id"]: position for position, spec in enumerate(specs)}
         self._context.events({"kind": "batch_started", "phase": phase, "total": len(specs)})
         run_id = specs[0]["run_id"] if specs else ""
@@ -79,7 +81,8 @@ class ThreadRunner:
         new, failed = self._run_all(missing, phase, places)
         if self._stopping.is_set():
             raise StoppedError("stopped; what has finished is saved")
-        if failed and not new and not known and all(isinstance(e, TransientError) for e in failed.values()):
+        nothing = is_whole_batch and failed and not new and not known
+        if nothing and all(isinstance(error, TransientError) for error in failed.values()):
             raise TransientError(f"no episode of {phase} got a result: {next(iter(failed.values()))}")
         finished = known | new
         return {

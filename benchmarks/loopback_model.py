@@ -35,10 +35,15 @@ def write_tasks(path: Path, count: int) -> Path:
 
 
 class LoopbackModel:
-    """The server; `requests` holds (entry point, is it a repair) for every request, in order."""
+    """The server; `requests` holds (entry point, is it a repair) for every request, in order.
+
+    A request for a name in `failing` is answered with status 500; every prompt is kept in `prompts`.
+    """
 
     def __init__(self, delay_s: float = 0.0) -> None:
         self.requests: list[tuple[str, bool]] = []
+        self.prompts: list[str] = []
+        self.failing: set[str] = set()
         model = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -47,8 +52,9 @@ class LoopbackModel:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 time.sleep(delay_s)
+                model.prompts.append(json.dumps(body["messages"]))
                 answer = json.dumps(model.answer(body["messages"][-1]["content"])).encode()
-                self.send_response(200)
+                self.send_response(500 if model.requests[-1][0] in model.failing else 200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()

@@ -25,16 +25,16 @@ Node = TypeVar("Node", bound=Callable[..., Any])
 RETRY = RetryPolicy(retry_on=TransientError, max_attempts=4, initial_interval=0.5, backoff_factor=3.0)
 
 
-def episode_graph(retry: RetryPolicy = RETRY) -> StateGraph[EpisodeState, Context, EpisodeState, EpisodeState]:
+def episode_graph() -> StateGraph[EpisodeState, Context, EpisodeState, EpisodeState]:
     """Build the episode graph; the caller compiles it with a saver."""
     graph = StateGraph(EpisodeState, context_schema=Context)
     graph.add_node("retrieve", told(retrieve))
-    graph.add_node("generate", told(generate), retry_policy=retry)
-    graph.add_node("execute", told(execute), retry_policy=retry)
+    graph.add_node("generate", told(generate), retry_policy=RETRY)
+    graph.add_node("execute", told(execute), retry_policy=RETRY)
     graph.add_node("reflect", told(reflect))
     graph.add_node("review", told(review))
     graph.add_node("reward", told(reward))
-    graph.add_node("remember", told(remember), retry_policy=retry)
+    graph.add_node("remember", told(remember), retry_policy=RETRY)
     graph.add_edge(START, "retrieve")
     graph.add_edge("retrieve", "generate")
     graph.add_edge("generate", "execute")

@@ -1,0 +1,38 @@
+"""Draw the compiled graphs into docs/graphs.md: `make docs`. A test keeps the file true."""
+
+from pathlib import Path
+
+from graphs.episode import episode_graph
+from graphs.learning_loop import learning_loop_graph
+from graphs.memory_care import memory_care_graph
+from graphs.prompt_optimization import prompt_optimization_graph
+
+FILE = Path(__file__).parent / "graphs.md"
+GRAPHS = {
+    "episode": (episode_graph, "One thread per task and repeat. Its id is the digest of the episode's key."),
+    "learning_loop": (learning_loop_graph, "One thread per run. `supervise` decides what is due."),
+    "prompt_optimization": (prompt_optimization_graph, "Started by `optimise_prompts`, on a thread of its own."),
+    "memory_care": (memory_care_graph, "Started by `tend_memory`, on a thread of its own."),
+}
+HEAD = """# The graphs
+
+Generated from the compiled graphs by `make docs`; do not edit. Every node is a function of the same name in `nodes/`
+(the periodic steps of the learning loop are in `graphs/learning_loop.py`), every state type is in `state/`.
+
+A node that runs again (a retry, a resume, a replay) has the same effect once: rows and memories have keyed causes.
+Large texts (messages, answers, programs, reports) are in the content store; the state holds their addresses, so that a
+checkpoint after every node stays small. `langgraph dev` opens `episode` and `learning_loop` from `langgraph.json`.
+"""
+
+
+def document() -> str:
+    """Return the text of docs/graphs.md."""
+    parts = [HEAD]
+    for name, (build, what) in GRAPHS.items():
+        drawing = build().compile().get_graph().draw_mermaid()
+        parts.append(f"## {name}\n\n{what}\n\n```mermaid\n{drawing.strip()}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    FILE.write_text(document(), encoding="utf-8")
