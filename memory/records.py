@@ -14,7 +14,7 @@ from memory.log import LogEntry, entry_from, first_break, tail
 from memory.record import Draft, Record, Scope, validated
 from memory.writer import Writer, records_by_id
 from storage.engine import Home
-from storage.tables import memories, memory_log, memory_origins, memory_vectors, memory_versions
+from storage.tables import memories, memory_links, memory_log, memory_origins, memory_vectors, memory_versions
 
 DEFAULT_ACTOR = "ratchet"
 
@@ -77,6 +77,13 @@ class Records:
         query = select(c.version, c.text).where(c.memory_id == memory_id).order_by(c.version)
         with self.home.reading() as connection:
             return [(version, text) for version, text in connection.execute(query)]
+
+    def linked(self, memory_id: str, relation: str) -> list[str]:
+        """Return the ids of what a memory summarises or supersedes, sorted."""
+        c = memory_links.c
+        query = select(c.target).where(c.source == memory_id, c.relation == relation).order_by(c.target)
+        with self.home.reading() as connection:
+            return list(connection.execute(query).scalars())
 
     def first_break(self) -> int | None:
         """Return the sequence at which the audit trail was tampered with, None when it is whole."""

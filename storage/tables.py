@@ -202,6 +202,14 @@ memory_uses = Table(
     Column("at", Float, nullable=False),
 )
 
+# Which memories are alike, as of the last time they were tended.
+memory_groups = Table(
+    "memory_groups",
+    metadata,
+    Column("memory_id", String(64), primary_key=True),
+    Column("group_id", String(64), nullable=False),  # the id of the memory it formed around
+)
+
 memory_links = Table(
     "memory_links",
     metadata,

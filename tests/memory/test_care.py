@@ -1,0 +1,158 @@
+"""Lifecycle: memories fade, are restored by use, retired when they hurt, folded into summaries."""
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+
+from memory.care import FOLDS_FROM, KEPT_OF_GROUP, Tended, tend
+from memory.clusters import clustered
+from memory.embedders import HashedEmbedder
+from memory.index import Sight
+from memory.lifecycle import DAY_S, Track, note_uses, retention
+from memory.recall import Recall
+from memory.record import Draft, Scope
+from memory.records import Records
+from memory.writer import Moment
+from storage.engine import Home
+
+ANN = Scope(user="ann")
+TOPICS = ["sorting a list of numbers quickly", "parsing dates out of log files", "walking a graph breadth first"]
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def records(home: Home, clock: Clock) -> Records:
+    return Records(home, now=clock)
+
+
+def skill(name: str) -> Draft:
+    return Draft(text=name, cause=name, scope=ANN, kind="procedural", code="pass")
+
+
+def episodes(topic: str, count: int, start: int = 0) -> list[Draft]:
+    texts = [f"{topic}, attempt {number}" for number in range(start, start + count)]
+    return [Draft(text=text, cause=text, scope=ANN, kind="episodic") for text in texts]
+
+
+def round_of(records: Records, recall: Recall, **moment: object) -> Tended:
+    return tend(records, recall, ANN, **moment)  # type: ignore[arg-type]
+
+
+def states(records: Records, recall: Recall) -> dict[str, str]:
+    return {record.text: record.state for record in recall.listed(ANN, sight=Sight(hidden=True), limit=10_000)}
+
+
+def test_retention_falls_with_time_and_slower_after_use(records: Records) -> None:
+    (memory_id,) = records.add([skill("sort")])
+    record = records.get([memory_id])[memory_id]
+    day_100 = 100 * DAY_S
+    assert retention(record, Track(), 0.0) == 1.0
+    assert retention(record, Track(uses=3), day_100) > retention(record, Track(), day_100)
+    assert retention(record, Track(uses=1, last_used_at=day_100), day_100) == 1.0
+
+
+def test_what_is_not_used_decays_and_the_next_use_restores_it(records: Records, recall: Recall, clock: Clock) -> None:
+    (memory_id,) = records.add([skill("sort")])
+    clock.now = 400 * DAY_S
+    assert round_of(records, recall).states == {"active -> decayed": 1}
+    note_uses(records.home, [memory_id], cause="e1", reward=None, baseline=None, at=clock.now)
+    assert round_of(records, recall).states == {"decayed -> active": 1}
+
+
+def test_a_memory_that_lowers_rewards_is_retired_within_fifty_uses(records: Records, recall: Recall) -> None:
+    harmful, harmless = records.add([skill("harmful"), skill("harmless")])
+    draws = Random(7)
+    for number in range(50):
+        for memory_id, rate in ((harmful, 0.4), (harmless, 0.7)):
+            reward = float(draws.random() < rate)
+            note_uses(records.home, [memory_id], cause=f"e{number}", reward=reward, baseline=0.7, at=0.0)
+    round_of(records, recall)
+    assert states(records, recall) == {"harmful": "archived", "harmless": "active"}
+
+
+def test_the_same_episode_counts_once(records: Records) -> None:
+    (memory_id,) = records.add([skill("sort")])
+    noted = [note_uses(records.home, [memory_id], cause="e", reward=1.0, baseline=0.5, at=0.0) for _ in range(2)]
+    assert noted == [1, 0]
+
+
+def test_few_rewards_retire_nothing_and_rank_low() -> None:
+    assert not Track(advantages=(-1.0,) * 7).hurts
+    assert Track(advantages=(-1.0,) * 8).hurts
+    assert Track(advantages=(0.5,)).utility < Track(advantages=(0.5,) * 9).utility
+
+
+def test_a_large_group_stands_in_a_summary_that_links_its_members(records: Records, recall: Recall) -> None:
+    records.add(episodes(TOPICS[0], FOLDS_FROM))
+    (summary,) = round_of(records, recall).summaries
+    assert sorted(states(records, recall).values()).count("consolidated") == FOLDS_FROM - KEPT_OF_GROUP
+    assert len(records.linked(summary, "summarises")) == FOLDS_FROM - KEPT_OF_GROUP
+
+
+def test_a_group_has_one_summary_that_counts_all(records: Records, recall: Recall) -> None:
+    for start in (0, 20, 40):
+        records.add(episodes(TOPICS[0], 20, start))
+        round_of(records, recall)
+    visible = recall.listed(ANN, sight=Sight())
+    assert [record.attributes["count"] for record in visible if record.kind == "semantic"] == [60 - KEPT_OF_GROUP]
+
+
+def test_a_round_that_is_repeated_changes_nothing(records: Records, recall: Recall) -> None:
+    records.add([draft for topic in TOPICS for draft in episodes(topic, 20)])
+    first = round_of(records, recall)
+    before = recall.last()
+    again = round_of(records, recall)
+    assert (first.groups, again.stability, recall.last()) == (3, 1.0, before)
+
+
+def test_another_run_does_not_see_what_a_run_changes(records: Records, recall: Recall) -> None:
+    records.add(episodes(TOPICS[0], 20))
+    watermark = recall.last()
+    sight = Sight(watermark=watermark, run_id="mine", batch=3)
+    round_of(records, recall, sight=sight, moment=Moment("mine", 2))
+    assert len(recall.listed(ANN, sight=sight)) == KEPT_OF_GROUP + 1
+    assert len(recall.listed(ANN, sight=replace(sight, run_id="other"))) == 20
+
+
+def test_of_skills_that_do_the_same_the_most_useful_stay(records: Records, recall: Recall) -> None:
+    same = [replace(skill("sort"), cause=str(number), code=f"pass  # {number}") for number in range(4)]
+    memory_ids = records.add(same)
+    for number in range(10):
+        note_uses(records.home, memory_ids[2:3], cause=f"e{number}", reward=1.0, baseline=0.5, at=0.0)
+    round_of(records, recall)
+    assert memory_ids[2] in [record.memory_id for record in recall.listed(ANN, sight=Sight())]
+    assert len(recall.listed(ANN, sight=Sight())) == 2
+
+
+def test_groups_do_not_depend_on_the_order_of_writing() -> None:
+    texts = {f"id{number}": f"{TOPICS[number % 3]} number {number}" for number in range(30)}
+    results = []
+    for ids in (sorted(texts), sorted(texts, reverse=True)):
+        results.append(clustered(ids, HashedEmbedder(256).embed([texts[one] for one in ids]), {}).groups)
+    assert results[0] == results[1]
+    assert len(set(results[0].values())) == 3
+
+
+def test_groups_merge_when_they_become_alike_and_split_when_they_part() -> None:
+    one, other = np.eye(2, dtype=np.float32)
+    apart = np.stack([one] * 4 + [other] * 4)
+    ids = [f"id{number}" for number in range(8)]
+    split = clustered(ids, apart, dict.fromkeys(ids, "id0"))
+    merged = clustered(ids, np.stack([one] * 8), split.groups)
+    assert (split.split, sorted(map(len, split.members().values())), split.stability) == (1, [4, 4], 0.5)
+    assert (merged.merged, list(merged.members())) == (1, ["id0"])
