@@ -98,16 +98,17 @@ def program(node: Node, header: str) -> str:
 
 
 def assemble(body: str, carried: Sequence[str]) -> str:
-    """Put the imports and helpers that code uses in front of it."""
-    code = "\n\n\n".join([*(c.strip("\n") for c in carried), body])
-    helpers = _needed(code)
-    code = "\n\n\n".join([*helpers, code])
-    imports = [f"import {module}" for module in MODULES if re.search(rf"\b{module}\.", code)]
+    """Put the imports and helpers that code uses in front of it, each once."""
+    statements = [statement for source in carried for statement in ast.parse(source).body]
+    texts = list(dict.fromkeys(map(ast.unparse, statements)))
+    imports = [text for text in texts if text.startswith(("import ", "from "))]
+    code = "\n\n\n".join([*(text for text in texts if text not in imports), body])
+    code = "\n\n\n".join([*_needed(code), code])
+    imports += [f"import {module}" for module in MODULES if re.search(rf"\b{module}\.", code)]
     typing = [name for name in ("Any", "Dict", "List", "Optional", "Set", "Tuple", "Union") if _mentions(code, name)]
     if typing:
         imports.append(f"from typing import {', '.join(typing)}")
-    present = set(code.splitlines())
-    imports = [line for line in imports if line not in present]
+    imports = sorted(dict.fromkeys(imports), key=lambda line: line.startswith("from "))
     return "\n".join(imports) + "\n\n\n" + code if imports else code
 
 

@@ -10,6 +10,7 @@ from models.offline.constants import constants
 from models.offline.examples import Example
 from models.offline.expression import Node, program
 from models.offline.forms import FORMS, Form
+from models.offline.memories import library
 from models.offline.parse import Request
 from models.offline.probes import probes
 from models.offline.rank import ranked
@@ -44,13 +45,16 @@ def solve(request: Request, budget: int) -> Solution:
         return Solution(how="The task has no signature with examples that I can read.")
     purse = Budget(budget)
     words = set(words_in(request.text))
+    taken = {*problem.params, request.signature.name if request.signature else ""}
+    shelf = library(request.memories, words, taken)
     ordered = by_relevance([c for c in components() if applicable(c, problem)], words)
     forms = [(form, max(1, form.cost - bool(_explained(form.words, words)))) for form in FORMS]
     fits: list[Node] = []
     stage = 0
+    known = [*shelf.whole, *shelf.parts]
     for stage, (count, share) in enumerate(STAGES, start=1):
-        fits += _searched(problem, ordered[:count], forms, purse, int(budget * share))
-        if fits and stage >= 2:
+        fits += _searched(problem, [*known, *ordered[:count]], forms, purse, int(budget * share))
+        if fits and (stage >= 2 or known):
             break
     if not fits:
         return Solution(how=f"Nothing that fits after {purse.spent} candidates.", candidates=purse.spent, stage="none")
@@ -62,6 +66,7 @@ def solve(request: Request, budget: int) -> Solution:
         candidates=purse.spent,
         stage=f"components {stage}",
         alternatives=len(best),
+        memories_used=sorted({n.component.memory for n in best[0].walk() if n.component and n.component.memory}),
     )
 
 

@@ -1,0 +1,214 @@
+"""Retrieved code as components: whole functions that compose, and the conditions and bodies of their comprehensions."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from marshal import dumps, loads
+from typing import Any, Final
+
+from models.offline.catalog import PARAMETERS, Component, helper_sources
+from models.offline.expression import Node
+from models.offline.fuel import STEPS, Fuel, RefusedCodeError, checked, load
+from models.offline.parse import MemoryBlock
+from models.offline.words import stem, words_in
+
+MAX_MEMORIES: Final = 12
+MAX_CODE: Final = 20_000
+NEAR: Final = 0.3
+"""Similarity from which a memory's description counts."""
+_TAGS: Final = (
+    (r"(list|List|Sequence|Iterable|tuple|Tuple)\[int(, \.\.\.)?\]", "LI"),
+    (r"(list|List|Sequence|Iterable|tuple|Tuple)\[(float|int \| float|float \| int)(, \.\.\.)?\]", "LN"),
+    (r"(list|List|Sequence|Iterable|tuple|Tuple)\[str(, \.\.\.)?\]", "LS"),
+    (r"(list|List|Sequence|Iterable)\[bool\]", "LB"),
+    (r"(list|List|Sequence|Iterable)\[(dict|Dict)\b.*\]", "LD"),
+    (r"(list|List|Sequence|Iterable)\[(list|List|tuple|Tuple)\b.*\]", "LL"),
+    (r"(list|List)\b.*", "L"),
+    (r"(tuple|Tuple)\b.*", "T"),
+    (r"(dict|Dict)\b.*", "D"),
+    (r"(set|Set)\b.*", "Z"),
+    (r"int", "I"),
+    (r"float|int \| float|float \| int", "N"),
+    (r"str", "S"),
+    (r"bool", "B"),
+)
+_ELEMENT_TAGS: Final = {"LI": "I", "LN": "N", "LS": "S", "LB": "B", "LD": "D", "LL": "Q", "S": "S"}
+
+
+@dataclass
+class Library:
+    """What the memories of one request offer."""
+
+    whole: list[Component] = field(default_factory=list)
+    """One per function."""
+    parts: list[Component] = field(default_factory=list)
+    """Conditions and bodies out of their comprehensions."""
+    refused: int = 0
+    """Memories whose code is not run."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Source by name of the functions that answers may carry."""
+
+
+def tag_of(annotation: str) -> str:
+    """Return the tag that an annotation asks for; X when it says nothing."""
+    text = annotation.replace("typing.", "").strip("'\" ")
+    return next((tag for pattern, tag in _TAGS if re.fullmatch(pattern, text)), "X")
+
+
+def library(memories: Sequence[MemoryBlock], words: set[str], taken: set[str]) -> Library:
+    """Turn memories into components; those whose words the task uses are cheapest.
+
+    taken: names that the answer uses otherwise (its entry point, its parameters).
+    """
+    shelf = Library()
+    fuel = Fuel()
+    for memory in memories[:MAX_MEMORIES]:
+        if memory.code.strip():
+            try:
+                _add(shelf, memory, words, taken, fuel)
+            except RefusedCodeError:
+                shelf.refused += 1
+    return shelf
+
+
+def _add(shelf: Library, memory: MemoryBlock, words: set[str], taken: set[str], fuel: Fuel) -> None:
+    if len(memory.code) > MAX_CODE:
+        raise RefusedCodeError("too long")
+    tree = checked(memory.code)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    if not functions:
+        raise RefusedCodeError("no function")
+    price = _price(memory, functions[-1].name, words)
+    renames = {f.name: _free_name(f.name, ast.unparse(f), shelf, taken, memory) for f in functions}
+    tree = ast.parse(ast.unparse(_Rename(renames).visit(tree)))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    shelf.names |= {node.name: ast.unparse(node) for node in functions}
+    source = "\n\n\n".join(ast.unparse(node) for node in tree.body if not isinstance(node, ast.Expr))
+    parts = [part for node in functions for part in parts_of(node)]
+    extra = "\n".join(f"def part_{n}({part.parameters}): return {part.source}" for n, part in enumerate(parts))
+    namespace = load(ast.parse(f"{source}\n{extra}"), fuel)
+    described = frozenset(words_in(memory.text))
+    main = functions[-1]
+    params = main.args.args
+    if 1 <= len(params) <= len(PARAMETERS) and not main.args.vararg and not main.args.kwonlyargs:
+        call = f"{main.name}({', '.join(PARAMETERS[: len(params)])})"
+        shelf.whole.append(
+            Component(
+                name=main.name,
+                patterns=tuple(_parameter_tags(main).values()),
+                cost=price,
+                function=metered(namespace[main.name], fuel),
+                template=ast.parse(call, mode="eval").body,
+                words=frozenset(main.name.lower().split("_")) | described,
+                memory=memory.memory_id,
+                source=source,
+            )
+        )
+    for number, part in enumerate(parts):
+        shelf.parts.append(
+            Component(
+                name=f"part {number} of {main.name}",
+                patterns=part.patterns,
+                cost=price,
+                function=metered(namespace[f"part_{number}"], fuel),
+                template=ast.parse(part.source, mode="eval").body,
+                words=frozenset(main.name.lower().split("_")) | described,
+                memory=memory.memory_id,
+                source=source if part.names & set(namespace) - set(PARAMETERS) else "",
+            )
+        )
+
+
+def _free_name(name: str, source: str, shelf: Library, taken: set[str], memory: MemoryBlock) -> str:
+    """Keep a function's name unless it means something else already."""
+    if helper_sources().get(name) == source:
+        return name
+    if name not in taken and shelf.names.get(name, source) == source and name not in helper_sources():
+        return name
+    suffix = re.sub(r"\W", "", memory.memory_id)[:8] or "known"
+    return f"{name}_{suffix}"
+
+
+class _Rename(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self.generic_visit(node)
+        node.name = self.names.get(node.name, node.name)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(self.names.get(node.id, node.id), node.ctx)
+
+
+def _price(memory: MemoryBlock, name: str, words: set[str]) -> int:
+    """Return a cost from 1 (the task names it) to 5 (unrelated)."""
+    own = {stem(word) for word in name.lower().split("_") if word}
+    if own and own <= words:
+        return 1
+    if own & words:
+        return 2
+    if set(words_in(memory.text)) & words and memory.similarity >= NEAR:
+        return 3
+    return 4 if memory.similarity >= NEAR else 5
+
+
+def metered(function: Callable[..., Any], fuel: Fuel) -> Callable[..., list[Any]]:
+    """Return a component function that calls code with fresh fuel and copies of its arguments."""
+
+    def evaluate(*nodes: Node) -> list[Any]:
+        results = []
+        for values in zip(*(node.values for node in nodes), strict=True):
+            fuel.left = STEPS
+            results.append(function(*loads(dumps(values, 2))))  # code may change its arguments
+        return results
+
+    return evaluate
+
+
+def _parameter_tags(function: ast.FunctionDef) -> dict[str, str]:
+    return {a.arg: tag_of(ast.unparse(a.annotation)) if a.annotation else "X" for a in function.args.args}
+
+
+@dataclass(frozen=True)
+class Part:
+    """The condition or the body of a comprehension, as an expression over a, b, c."""
+
+    source: str
+    patterns: tuple[str, ...]
+    names: frozenset[str]
+
+    @property
+    def parameters(self) -> str:
+        """The parameters of the function that computes it."""
+        return ", ".join(PARAMETERS[: len(self.patterns)])
+
+
+def parts_of(function: ast.FunctionDef) -> Iterator[Part]:
+    """Yield the conditions and bodies of a function's comprehensions, sort keys included."""
+    params = _parameter_tags(function)
+    for inner in ast.walk(function):
+        if isinstance(inner, ast.ListComp | ast.GeneratorExp | ast.SetComp) and len(inner.generators) == 1:
+            loop = inner.generators[0]
+            element = _ELEMENT_TAGS.get(params.get(ast.unparse(loop.iter), ""), "X")
+            bodies = [inner.elt, *loop.ifs] if isinstance(loop.target, ast.Name) else []
+            scope = {ast.unparse(loop.target): element}
+        elif isinstance(inner, ast.Lambda) and len(inner.args.args) == 1:
+            bodies, scope = [inner.body], {inner.args.args[0].arg: "X"}
+        else:
+            continue
+        found = (_part(body, {**params, **scope}, next(iter(scope))) for body in bodies)
+        yield from (part for part in found if part)
+
+
+def _part(body: ast.expr, scope: dict[str, str], variable: str) -> Part | None:
+    names = frozenset(n.id for n in ast.walk(body) if isinstance(n, ast.Name))
+    bound = {n.id for n in ast.walk(body) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    used = [variable, *(name for name in scope if name in names and name != variable)]
+    trivial = isinstance(body, ast.Name | ast.Constant) or variable not in names
+    if trivial or len(used) > len(PARAMETERS) or bound & {*scope, *PARAMETERS}:
+        return None
+    renamed = _Rename(dict(zip(used, PARAMETERS, strict=False))).visit(ast.parse(ast.unparse(body), mode="eval"))
+    return Part(ast.unparse(renamed), tuple(scope[name] for name in used), names)
