@@ -47,7 +47,7 @@ class Writer:
         by_id = {draft.memory_id: draft for draft in drafts}
         known = self._origins(list(by_id))
         new = [draft for memory_id, draft in by_id.items() if memory_id not in known]
-        sequences = self._log(Change(memory_id=draft.memory_id, event="add", after=draft.digest) for draft in new)
+        sequences = self.log(Change(memory_id=draft.memory_id, event="add", after=draft.digest) for draft in new)
         rows = [
             {**new_row(draft, self.now), "seq": seq, "changed_seq": seq}
             for draft, seq in zip(new, sequences, strict=True)
@@ -128,13 +128,13 @@ class Writer:
             self._change(Change(memory_id=memory_id, event="seen", detail={"run": now["run_id"]}), {})
 
     def _change(self, change: Change, values: Mapping[str, Any], *, hides: bool = False) -> None:
-        (seq,) = self._log([change])
+        (seq,) = self.log([change])
         values = {**values, "changed_seq": seq, "updated_at": self.now}
         if hides:
             values["hidden_seq"] = seq
         self.connection.execute(update(memories).where(memories.c.memory_id == change.memory_id).values(**values))
 
-    def _log(self, changes: Iterable[Change]) -> list[int]:
+    def log(self, changes: Iterable[Change]) -> list[int]:
         return append(self.connection, list(changes), actor=self.actor, at=self.now)
 
 

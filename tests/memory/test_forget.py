@@ -1,0 +1,141 @@
+"""Forgetting for good, the audit trail that survives it, export and import."""
+
+import json
+import zlib
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from memory.care import tend
+from memory.embedders import HashedEmbedder
+from memory.embeddings import Embeddings
+from memory.forget import FORGOTTEN, forget, redacted
+from memory.index import Sight
+from memory.recall import Recall, Search
+from memory.record import Draft, MemoryRefusedError, Scope
+from memory.records import Records
+from memory.transfer import exported, faults, imported
+from storage.contents import ContentStore
+from storage.engine import Home, open_home
+from storage.tables import contents
+
+ANN = Scope(user="ann")
+SECRET = 'the tower\'s "password" is swordfish\nand nothing else'
+
+
+def draft(what: str, *, kind: str = "semantic") -> Draft:
+    return Draft(text=what, cause=what, scope=ANN, kind=kind)  # type: ignore[arg-type]
+
+
+def bytes_of(home: Home) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(home.folder.rglob("*")) if path.is_file())
+
+
+def stored_texts(home: Home) -> str:
+    with home.reading() as connection:
+        bodies = connection.execute(contents.select()).all()
+    return "\n".join(zlib.decompress(row.body).decode() for row in bodies)
+
+
+def test_a_forgotten_text_is_in_no_byte_of_the_home(home: Home, records: Records) -> None:
+    records = Records(home, embeddings=Embeddings(home, HashedEmbedder(16)))
+    memory_id, *_ = records.add([draft(SECRET), *[draft(f"other {number}") for number in range(50)]])
+    with records.changing() as writer:
+        writer.replace(records.get([memory_id])[memory_id], text=f"{SECRET} any more")
+    assert b"swordfish" in bytes_of(home)
+    forget(records, [memory_id])
+    assert b"swordfish" not in bytes_of(home)
+    assert b"other 49" in bytes_of(home)
+
+
+def test_what_quoted_it_keeps_its_address_without_the_quotation(home: Home, records: Records) -> None:
+    (memory_id,) = records.add([draft(SECRET)])
+    (address,) = ContentStore(home).put(json.dumps([{"content": f"Remember: {SECRET}. Solve it."}]))
+    assert forget(records, [memory_id]).quotations == 1
+    assert "swordfish" not in stored_texts(home)
+    assert json.loads(ContentStore(home).get(address))[0]["content"] == f"Remember: {FORGOTTEN}. Solve it."
+
+
+def test_stores_of_others_are_asked_to_purge_it_too(records: Records) -> None:
+    (memory_id,) = records.add([draft(SECRET)])
+    asked: list[str] = []
+    forgotten = forget(records, [memory_id], purgers=[lambda texts: asked.extend(texts) or 3])  # type: ignore[func-returns-value]
+    assert (asked, forgotten.quotations) == ([SECRET], 3)
+
+
+def test_a_search_in_another_process_no_longer_finds_it(records: Records, recall: Recall) -> None:
+    (memory_id,) = records.add([draft("swordfish")])
+    assert len(recall.search(Search(text="swordfish", scope=ANN))) == 1
+    forget(records, [memory_id])
+    assert recall.search(Search(text="swordfish", scope=ANN)) == []
+
+
+def test_the_audit_trail_survives_a_purge(records: Records) -> None:
+    memory_id, _ = records.add([draft(SECRET), draft("other")])
+    forget(records, [memory_id], actor="ann")
+    assert [(entry.event, entry.actor) for entry in records.history(memory_id)] == [
+        ("add", "ratchet"),
+        ("forget", "ann"),
+    ]
+    assert faults(records) == []
+
+
+def test_a_summary_goes_with_its_member_and_the_others_come_back(records: Records, recall: Recall) -> None:
+    ids = records.add([draft(f"sorting a list of numbers, attempt {n}", kind="episodic") for n in range(20)])
+    (summary,) = tend(records, recall, ANN).summaries
+    hidden = next(one for one in ids if records.get([one])[one].state == "consolidated")
+    assert list(forget(records, [hidden]).summaries) == [summary]
+    assert len(recall.listed(ANN, sight=Sight())) == 19
+
+
+def test_forgetting_again_changes_nothing(records: Records) -> None:
+    (memory_id,) = records.add([draft(SECRET)])
+    assert len(forget(records, [memory_id]).memory_ids) == 1
+    assert len(forget(records, [memory_id]).memory_ids) == 0
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2])
+def test_quotations_are_found_under_json_escapes(levels: int) -> None:
+    stored = f"before {SECRET} after"
+    for _ in range(levels):
+        stored = json.dumps(stored)
+    assert "swordfish" not in redacted(stored, [SECRET])
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE memory_log SET actor = 'nobody' WHERE seq = 2", "changed at entry 2"),
+        ("DELETE FROM memory_log WHERE seq = 1", "changed at entry 1"),
+        ("UPDATE memories SET text = 'altered' WHERE seq = 2", "does not say what was written down"),
+        ("DELETE FROM memories WHERE seq = 2", "is missing"),
+        ("INSERT INTO memory_log VALUES (4, 'x', 'add', '', '', '', '', '{}', 0.0, 'forged')", "changed at entry 4"),
+    ],
+)
+def test_tampering_is_found(records: Records, statement: str, fault: str) -> None:
+    records.add([draft("one"), draft("two"), draft("three")])
+    with records.home.writing() as connection:
+        connection.execute(text(statement))
+    assert fault in faults(records)[0]
+
+
+def test_an_export_imports_into_another_home_as_it_was(records: Records, tmp_path: Path) -> None:
+    memory_id, _ = records.add([draft("one"), draft("two")])
+    with records.changing() as writer:
+        writer.replace(records.get([memory_id])[memory_id], text="one more")
+        writer.move(writer.read([memory_id])[memory_id], "archived", cause="test")
+    lines = sorted(exported(records, ANN))
+    other_home = open_home(tmp_path / "other")
+    other = Records(other_home)
+    assert (imported(other, lines), imported(other, lines)) == (2, 0)
+    assert (sorted(exported(other, ANN)), faults(other), other.earlier_texts(memory_id)) == (lines, [], [(1, "one")])
+    other_home.close()
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"format": "other"}', '{"format": "ratchet-memory-1", "memory": {}}'])
+def test_a_line_that_is_no_memory_is_named_and_nothing_is_stored(records: Records, line: str) -> None:
+    records.add([draft("one")])
+    (good,) = exported(records, ANN)
+    with pytest.raises(MemoryRefusedError, match="line 2"):
+        imported(records, [good, line])
