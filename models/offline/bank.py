@@ -31,6 +31,13 @@ class Budget:
     total: int
     spent: int = 0
     limits: list[int] = field(default_factory=list)
+    stopped: bool = False
+    """The time is up: recorded, because the answer then depends on the machine."""
+
+    def stop(self) -> None:
+        """End the search as soon as possible."""
+        self.stopped = True
+        self.total = 0
 
     @property
     def left(self) -> int:

@@ -11,9 +11,11 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import Field
 
-from models.offline.parse import human_text, parse
-from models.offline.solve import Solution, solve
+from models.offline.parse import human_text
+from models.offline.pool import pool_of
+from models.offline.solve import Solution
 
+MAX_MESSAGE: Final = 1_000_000
 MODEL_NAME: Final = "offline-synth"
 _TOKEN: Final = re.compile(r"\w+|[^\w\s]")
 
@@ -67,7 +69,8 @@ class OfflineChatModel(BaseChatModel):
         texts = [
             ("system" if m.type == "system" else "human", m.text) for m in messages if m.type in ("system", "human")
         ]
-        solution = solve(parse(*human_text(texts)), self.budget)
+        system, human = human_text(texts)
+        solution = Solution(**pool_of(self.workers).ask(system[:MAX_MESSAGE], human[:MAX_MESSAGE], self.budget))
         text = answer_text(solution)
         asked = sum(count_tokens(content) for _, content in texts)
         said = count_tokens(text)
@@ -101,4 +104,5 @@ def _metadata(solution: Solution) -> dict[str, Any]:
         "memories_used": solution.memories_used,
         "skills_used": solution.skills_used,
         "skills_ignored": solution.skills_ignored,
+        "stopped_by_time": solution.stopped,
     }

@@ -3,7 +3,7 @@
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Final
 
 from models.offline.examples import Example, examples_in
@@ -59,7 +59,10 @@ class Request:
     memories: tuple[MemoryBlock, ...] = ()
     skills: str = ""
     attempts: tuple[PastAttempt, ...] = ()
-    notes: list[str] = field(default_factory=list)
+
+    def without_code(self) -> "Request":
+        """Return the request without the memories' code."""
+        return replace(self, memories=tuple(replace(memory, code="") for memory in self.memories))
 
 
 def parse(system: str, human: str) -> Request:

@@ -36,14 +36,16 @@ class Solution:
     memories_used: list[str] = field(default_factory=list)
     skills_used: list[str] = field(default_factory=list)
     skills_ignored: int = 0
+    stopped: bool = False
+    """The safety net of CPU time ended the search: on another machine the answer may differ."""
 
 
-def solve(request: Request, budget: int) -> Solution:
-    """Search for a program. Returns a Solution without code when the request is unclear or nothing fits."""
+def solve(request: Request, purse: Budget) -> Solution:
+    """Search for a program within a budget. Returns a Solution without code when the request is unclear or nothing fits."""
     problem = problem_of(request)
     if problem is None:
         return Solution(how="The task has no signature with examples that I can read.")
-    purse = Budget(budget)
+    budget = purse.total
     words = set(words_in(request.text))
     taken = {*problem.params, request.signature.name if request.signature else ""}
     shelf = library(request.memories, words, taken)
@@ -57,7 +59,8 @@ def solve(request: Request, budget: int) -> Solution:
         if fits and (stage >= 2 or known):
             break
     if not fits:
-        return Solution(how=f"Nothing that fits after {purse.spent} candidates.", candidates=purse.spent, stage="none")
+        how = f"Nothing that fits the examples after {purse.spent} candidates."
+        return Solution(how=how, candidates=purse.spent, stage="none", stopped=purse.stopped)
     best = ranked(fits, problem, words)
     code = program(best[0], request.signature.header if request.signature else "")
     return Solution(
@@ -66,6 +69,7 @@ def solve(request: Request, budget: int) -> Solution:
         candidates=purse.spent,
         stage=f"components {stage}",
         alternatives=len(best),
+        stopped=purse.stopped,
         memories_used=sorted({n.component.memory for n in best[0].walk() if n.component and n.component.memory}),
     )
 

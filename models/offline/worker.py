@@ -1,0 +1,101 @@
+"""The process in which searches run: it reads requests from a pipe, answers on another, and has limits.
+
+Memories hold model-written code: it runs here and nowhere else. The environment is empty but for PATH, new files,
+core dumps and large memory are refused, and what the code prints goes nowhere.
+"""
+
+import json
+import os
+import resource
+import select
+import signal
+import struct
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from types import FrameType
+from typing import Any, BinaryIO, Final
+
+from models.offline.bank import Budget
+from models.offline.parse import parse
+from models.offline.solve import solve
+
+MEMORY_BYTES: Final = 2 << 30
+CPU_S: Final = 10.0
+"""CPU seconds after which a search ends with what it has: a safety net, the budget counts candidates."""
+ORPHAN_CHECK_S: Final = 2.0
+
+
+def main() -> None:
+    """Serve requests until the parent closes the pipe or is gone."""
+    parent = os.getppid()
+    incoming = os.fdopen(os.dup(0), "rb")
+    outgoing = os.fdopen(os.dup(1), "wb")
+    _silence()
+    _limit()
+    while True:
+        ready, _, _ = select.select([incoming], [], [], ORPHAN_CHECK_S)
+        if not ready:
+            if os.getppid() != parent:
+                return
+            continue
+        payload = read_message(incoming)
+        if payload is None:
+            return
+        write_message(outgoing, _answer(payload))
+
+
+def _answer(payload: bytes) -> bytes:
+    asked = json.loads(payload)
+    budget = Budget(asked["budget"])
+    with_timer = signal.signal(signal.SIGPROF, _stopper(budget))
+    signal.setitimer(signal.ITIMER_PROF, CPU_S)
+    try:
+        request = parse(asked["system"], asked["human"])
+        if not asked["memories"]:
+            request = request.without_code()
+        solution = asdict(solve(request, budget))
+    except RecursionError:
+        solution = {"how": "The task is nested too deeply for me."}
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, with_timer)
+    return json.dumps(solution).encode()
+
+
+def _stopper(budget: Budget) -> Any:
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        budget.stop()
+
+    return stop
+
+
+def _silence() -> None:
+    """Send what model-written code prints nowhere, and give it nothing to read."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+
+
+def _limit() -> None:
+    """Set the limits that this system knows; macOS lacks a working limit on address space."""
+    sys.setrecursionlimit(2_000)
+    for name, bound in (("RLIMIT_AS", MEMORY_BYTES), ("RLIMIT_FSIZE", 0), ("RLIMIT_CORE", 0)):
+        with suppress(ValueError, OSError, AttributeError):
+            resource.setrlimit(getattr(resource, name), (bound, bound))
+
+
+def read_message(stream: BinaryIO) -> bytes | None:
+    """Read one length-prefixed message; None at the end of the stream."""
+    head = stream.read(4)
+    if len(head) < 4:
+        return None
+    (size,) = struct.unpack(">I", head)
+    body = stream.read(size)
+    return body if len(body) == size else None
+
+
+def write_message(stream: BinaryIO, body: bytes) -> None:
+    """Write one length-prefixed message."""
+    stream.write(struct.pack(">I", len(body)) + body)
+    stream.flush()
