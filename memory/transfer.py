@@ -61,9 +61,8 @@ def faults(records: Records) -> list[str]:
     log, c = memory_log.c, memories.c
     with records.home.reading() as connection:
         last: dict[str, tuple[str, str]] = {}
-        for memory_id, event, after in connection.execute(
-            select(log.memory_id, log.event, log.after).order_by(log.seq)
-        ):
+        entries = connection.execute(select(log.memory_id, log.event, log.after).order_by(log.seq))
+        for memory_id, event, after in entries:
             last[memory_id] = event, after if event in ("add", "update") else last.get(memory_id, ("", after))[1]
         rows = {row[0]: row[1:] for row in connection.execute(select(c.memory_id, c.digest, c.text, c.code))}
     for memory_id, (digest, text, code) in sorted(rows.items()):
@@ -84,7 +83,6 @@ def _parsed(number: int, line: str) -> dict[str, Any]:
         raise MemoryRefusedError(f"line {number}: no exported memory (format {FORMAT})")
     expected = {column.name for column in memories.columns} - set(_OF_THE_LOG) | {"hidden"}
     if set(item["memory"]) != expected or item["memory"]["kind"] not in KINDS:
-        raise MemoryRefusedError(
-            f"line {number}: fields {sorted(expected ^ set(item['memory']))} are missing or unknown"
-        )
+        wrong = ", ".join(sorted(expected ^ set(item["memory"]))) or "kind"
+        raise MemoryRefusedError(f"line {number}: missing, unknown or wrong: {wrong}")
     return dict(item)

@@ -135,6 +135,7 @@ class Writer:
         self.connection.execute(update(memories).where(memories.c.memory_id == change.memory_id).values(**values))
 
     def log(self, changes: Iterable[Change]) -> list[int]:
+        """Append to the audit trail; return the sequences."""
         return append(self.connection, list(changes), actor=self.actor, at=self.now)
 
 
