@@ -118,7 +118,11 @@ def ablations_of(combination: Combination) -> list[dict[Kind, str]]:
 
 
 def mutants_of(combination: Combination) -> list[dict[Kind, str]]:
-    """Return the codes with one small change: another concept of the family, a constant or a comparison off by one."""
+    """Return the codes with one small change.
+
+    Another concept of the family instead, a filter or map of the family more than was asked for, a constant or an
+    operator changed.
+    """
     codes = codes_of(combination)
     changed: list[dict[Kind, str]] = []
     for concept in combination.concepts:
@@ -128,9 +132,11 @@ def mutants_of(combination: Combination) -> list[dict[Kind, str]]:
             if other != concept and (other.kind, other.takes) == (concept.kind, concept.takes)
         ]
         changed += [{**codes, concept.kind: code} for code in (*siblings, *_near(concept.code))]
-    return changed
+    more = [c for c in combination.family.concepts if c.kind not in (*codes, "reduce") and c.takes == c.gives]
+    return changed + [{**codes, concept.kind: concept.code} for concept in more]
 
 
+CONSTANT_STEPS = (1, -1, 0)  # 0: halved
 COMPARED_AS: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Gt: ast.GtE, ast.Lt: ast.LtE, ast.Eq: ast.NotEq}
 COMPUTED_AS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
@@ -142,11 +148,11 @@ COMPUTED_AS: dict[type[ast.operator], type[ast.operator]] = {
 
 
 def _near(code: str) -> Iterator[str]:
-    """Yield the code with one constant off by one, one operator exchanged, or one function not called."""
+    """Yield the code with one constant off by one or halved, one operator exchanged, or one function not called."""
     for place, node in enumerate(ast.walk(ast.parse(code, mode="eval"))):
         if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
             yield code.replace(ast.unparse(node), f"({ast.unparse(node.args[0])})")
-        for step in (1, -1) if isinstance(node, ast.Constant | ast.Compare | ast.BinOp) else ():
+        for step in CONSTANT_STEPS if isinstance(node, ast.Constant | ast.Compare | ast.BinOp) else ():
             tree = ast.parse(code, mode="eval")
             if _changed(list(ast.walk(tree))[place], step):
                 yield ast.unparse(tree)
@@ -155,7 +161,7 @@ def _near(code: str) -> Iterator[str]:
 def _changed(node: ast.AST, step: int) -> bool:
     """Change one node in place; tell whether there was something to change."""
     if isinstance(node, ast.Constant) and type(node.value) is int:
-        node.value += step
+        node.value = node.value + step if step else node.value // 2
         return True
     if step > 0 and isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARED_AS:
         node.ops[0] = COMPARED_AS[type(node.ops[0])]()

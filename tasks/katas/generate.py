@@ -1,8 +1,8 @@
 """Make the katas: `python -m tasks.katas.generate` rewrites katas.jsonl, always with the same content.
 
 Every kata's visible examples are mutation-adequate: leaving out any of its concepts gives another answer on one of
-them, and so does every near mutant (another concept of the family, a constant or a comparison off by one) that any
-random input tells apart.
+them, and so does every near mutant (another concept of the family, one more, a constant or a comparison off by one)
+that any random input tells apart.
 """
 
 import json
@@ -105,7 +105,7 @@ def _only_counts(inputs: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> b
 
 def _input(combination: Combination, random: Random) -> tuple[Any, ...]:
     family, kept = combination.family, combination.concept("filter")
-    base = random.randint(2, 12)
+    base = random.randint(4, 20)
     names: dict[str, Any] = {family.extra: base} if family.extra else {}
     is_kept = _function(f"import math\ndef f(x): return {kept.code}", "f", names) if kept else None
     things = draw_things(random, family.name, is_kept)
@@ -134,11 +134,25 @@ def _differing(answers: Sequence[Any], others: Sequence[Any]) -> frozenset[int]:
 
 
 def _telling(pool: Pool) -> list[int] | None:
-    """Choose the visible examples: together they tell every mutant apart that the whole pool tells apart."""
+    """Choose the visible examples: together they tell every mutant apart that the whole pool tells apart.
+
+    Where several serve equally well, one with a new answer and a new length is taken: it leaves less to coincidence.
+    """
     chosen: list[int] = []
     alive = list(pool.killed_by)
+    answers, lengths = [repr(answer) for answer in pool.answers], [len(given[0]) for given in pool.inputs]
     while len(chosen) < VISIBLE:
-        best = max(range(POOL), key=lambda n: (n not in chosen, sum(n in killed for killed in alive), -n))
+        old_answers, old_lengths = {answers[n] for n in chosen}, {lengths[n] for n in chosen}
+        ranks = [
+            (
+                sum(n in killed for killed in alive),
+                (answers[n] not in old_answers) + (lengths[n] not in old_lengths),
+                -n,
+            )
+            for n in range(POOL)
+            if n not in chosen
+        ]
+        best = -max(ranks)[-1]
         chosen.append(best)
         alive = [killed for killed in alive if best not in killed]
     return None if alive else chosen

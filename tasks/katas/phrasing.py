@@ -16,7 +16,7 @@ TEMPLATES = {
     "m": (
         "{Do_each} and return the results in order.",
         "Return the {nouns} of the {things_of}, in order.",
-        "Go through the {things_of} and {do_each}.",
+        "Go through the {things_of} and {do_one}.",
     ),
     "r": (
         "Return {sum} of the {things_of}.",
@@ -26,27 +26,27 @@ TEMPLATES = {
     "fm": (
         "Return the {nouns} of the {adj} {things_of}, in order.",
         "{Do_each_adj} and leave the others out.",
-        "Drop every {thing} that is not {adj}, then {do_each} that is left.",
+        "Drop every {thing} that is not {adj}, then {do_left}.",
         "Of the {things_of}, pick the {adj} ones and return their {nouns}.",
     ),
     "fr": (
         "Return {sum} of the {adj} {things_of}.",
         "Ignore every {thing} that is not {adj} and return {sum} of the others.",
-        "Work out {sum}, counting only {adj} {things}.",
+        "Work out {sum}, looking only at {adj} {things}.",
         "Find the {adj} ones among the {things_of} and return {sum}.",
     ),
     "mr": (
         "{Do_each}, then return {sum} of the results.",
         "Return {sum} of the {nouns} of the {things_of}.",
-        "Go through the {things_of} and {do_each}; the answer is {sum} of what you get.",
+        "Go through the {things_of} and {do_one}; the answer is {sum} of what you get.",
         "Work out the {nouns} of the {things_of} and return {sum}.",
     ),
     "fmr": (
         "{Do_each_adj}, then return {sum} of the results.",
         "Return {sum} of the {nouns} of the {adj} {things_of}.",
-        "Skip every {thing} that is not {adj}, {do_each} that is left, and return {sum}.",
+        "Skip every {thing} that is not {adj}, {do_left}, and return {sum}.",
         "Take the {adj} ones of the {things_of}; from their {nouns} work out {sum}.",
-        "Only {adj} {things} matter: {do_each} of these and return {sum} of the results.",
+        "Only {adj} {things} matter: {do_these} and return {sum} of the results.",
     ),
 }
 WIDTH = 88  # characters of a docstring line
@@ -67,16 +67,16 @@ def _request(combination: Combination, random: Random) -> str:
     kept, changed, summed = (combination.concept(kind) for kind in ("filter", "map", "reduce"))
     pattern = "".join(concept.kind[0] for concept in combination.concepts)
     adjective = kept.phrase if kept else ""
-    do_each = _order(changed, f"each {family.thing}")
-    do_each_adj = _order(changed, f"each {adjective} {family.thing}")
     return random.choice(TEMPLATES[pattern]).format(
         adj=adjective,
         thing=family.thing,
         things=family.things,
         things_of=f"{family.things} of the {family.parameter}" if family.is_text else family.things,
-        do_each=do_each,
-        Do_each=_capital(do_each),
-        Do_each_adj=_capital(do_each_adj),
+        Do_each=_capital(_order(changed, f"each {family.thing}")),
+        Do_each_adj=_capital(_order(changed, f"each {adjective} {family.thing}")),
+        do_one=_order(changed, "each one"),
+        do_these=_order(changed, "each of them"),
+        do_left=_order(changed, f"each remaining {family.thing}"),
         nouns=changed.noun if changed else "",
         sum=summed.phrase if summed else "",
     )

@@ -22,7 +22,7 @@ def _number(random: Random) -> int:
 
 
 def _order(random: Random) -> dict[str, Any]:
-    price = random.choice((random.randint(2, 99), random.randint(1, 12) * 10))
+    price = random.choice((random.randint(2, 99), random.randint(2, 9)))
     return {"item": random.choice(ITEMS.split()), "price": price, "count": random.randint(1, 25)}
 
 
@@ -33,13 +33,13 @@ def _row(random: Random) -> tuple[str, int]:
 
 def _date(random: Random) -> str:
     month = random.choice((3, random.randint(1, 12)))
-    day = random.choice((1, month, random.randint(1, 28), random.randint(1, 28)))
-    return f"{random.randint(1998, 2031)}-{month:02d}-{day:02d}"
+    day = random.choice((1, 3, random.randint(1, 28), random.randint(1, 28)))
+    return f"{random.randint(1985, 2031)}-{month:02d}-{day:02d}"
 
 
 def _rectangle(random: Random) -> tuple[int, int]:
-    width = random.randint(2, 20)
-    return width, random.choice((width, random.randint(2, 20), random.randint(2, 20)))
+    width = random.choice((random.randint(2, 9), random.randint(2, 40)))
+    return width, random.choice((width, random.randint(2, 9), random.randint(2, 40)))
 
 
 def _theory_number(random: Random) -> int:
