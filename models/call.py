@@ -56,11 +56,11 @@ def ask(model: BaseChatModel, messages: Sequence[Message], address: Address) -> 
 def code_in(text: str, entry_point: str, prompt: str) -> str:
     """Return the program in an answer: its last fenced block that defines the entry point, else its longest block.
 
-    An answer without fences counts as a program only if it looks like one. A bare function body continues the prompt.
-    Returns "" when there is no program.
+    Blocks in another language than Python do not count. An answer without fences counts as a program only if it looks
+    like one. A bare function body continues the prompt. Returns "" when there is no program.
     """
-    blocks = [m.group("body") for m in _FENCE.finditer(text)]
-    if not blocks and re.search(r"^(def|class|import|from) ", text, re.MULTILINE):
+    blocks = [block for block in _fenced(text) if block.strip()]
+    if not blocks and "```" not in text and _LOOKS_LIKE_CODE.search(text):
         blocks = [text]
     if not blocks:
         return ""
@@ -71,10 +71,39 @@ def code_in(text: str, entry_point: str, prompt: str) -> str:
     return code.strip("\n") + "\n"
 
 
-_FENCE = re.compile(
-    r"^(?P<fence>`{3,})[ \t]*(?:python|py|python3)?[ \t]*\n(?P<body>.*?)^(?P=fence)[ \t]*$",
-    re.DOTALL | re.MULTILINE | re.IGNORECASE,
-)
+_LOOKS_LIKE_CODE = re.compile(
+    r"^(def \w+\(|class \w+[:(]|import \w[\w., ]*$|from [\w.]+ import )", re.MULTILINE
+)  # and not prose: "from the examples ..."
+_FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,})[ \t]*(?P<language>[\w.+#-]*)[^`]*")
+PYTHON = frozenset({"", "py", "py3", "python", "python3", "python3.11", "python3.12", "python3.13"})
+
+
+def _fenced(text: str) -> list[str]:
+    """Return the fenced blocks in Python, or in no language that is named, without their indentation.
+
+    As in CommonMark a block ends at a fence at least as long as the one that began it, or with the text: an answer
+    that was cut off still shows what it had. Source: CommonMark 0.31, section 4.5.
+    """
+    blocks: list[str] = []
+    opening: re.Match[str] | None = None
+    body: list[str] = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        fence = _FENCE.fullmatch(line)
+        if opening is None:
+            opening, body = fence, []
+        elif fence and not fence["language"] and len(fence["fence"]) >= len(opening["fence"]):
+            _add_block(blocks, opening, body)
+            opening = None
+        else:
+            body.append(line.removeprefix(opening["indent"]))
+    if opening is not None:
+        _add_block(blocks, opening, body)
+    return blocks
+
+
+def _add_block(blocks: list[str], opening: re.Match[str], body: list[str]) -> None:
+    if opening["language"].lower() in PYTHON:
+        blocks.append("\n".join(body) + "\n")
 
 
 def _message(message: Message) -> BaseMessage:
