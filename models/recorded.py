@@ -7,6 +7,8 @@ A row may also hold prompt_tokens and completion_tokens.
 import gzip
 import hashlib
 import json
+import re
+import zlib
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,8 @@ class RecordedChatModel(BaseChatModel):
         """Read the answers; raises SetupError, naming the line, for a file that cannot be used."""
         raw = _read(path)
         answers: dict[str, list[RecordedAnswer]] = defaultdict(list)
-        for number, line in enumerate(raw.decode("utf-8", "replace").splitlines(), start=1):
+        # split at line feeds alone: JSON texts may hold the other characters that end a line in Python
+        for number, line in enumerate(raw.decode("utf-8-sig", "replace").split("\n"), start=1):
             if line.strip():
                 row = _parse(line, f"{path} line {number}")
                 answers[row.task_id].append(row)
@@ -80,7 +83,7 @@ class RecordedChatModel(BaseChatModel):
         row = rows[address["repeat"]]
         code = row.solution if row.solution is not None else address["prompt"] + (row.completion or "")
         # a fence longer than any in the code, so that the code may hold fences of its own
-        fence = "```" if "```" not in code else "`````"
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
         return _result(f"{fence}python\n{code}\n{fence}", row)
 
 
@@ -88,18 +91,18 @@ def _read(path: Path) -> bytes:
     try:
         raw = path.read_bytes()
         return gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SetupError(f"cannot read the recorded answers {path}: {error}") from error
 
 
 def _parse(line: str, where: str) -> RecordedAnswer:
     try:
         row = RecordedAnswer.model_validate(json.loads(line))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise SetupError(f"{where}: no valid JSON ({error})") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise SetupError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise SetupError(f"{where}: {'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:  # also a number too long to read
+        raise SetupError(f"{where}: no valid JSON ({error})") from error
     if row.solution is None and row.completion is None:
         raise SetupError(f'{where}: no "solution" and no "completion"')
     return row
