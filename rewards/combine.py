@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ class RewardTable:
     """Weights by component, at least one above 0; the total is their weighted mean.
 
     Users edit it in ratchet.toml: `[rewards]` with one line per component. Raises SetupError for an unknown component,
-    a negative weight, or weights that sum to 0.
+    a negative weight, or weights whose sum is 0 or no number.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
@@ -26,8 +27,9 @@ class RewardTable:
         unknown = sorted(set(self.weights) - set(COMPONENTS))
         if unknown:
             raise SetupError(f"[rewards]: no component {unknown[0]!r}; there are {', '.join(COMPONENTS)}")
-        if any(weight < 0 for weight in self.weights.values()) or sum(self.weights.values()) <= 0:
-            raise SetupError(f"[rewards]: weights must be 0 or more, and not all 0; got {dict(self.weights)}")
+        total = sum(self.weights.values())
+        if any(weight < 0 for weight in self.weights.values()) or not (total > 0 and math.isfinite(total)):
+            raise SetupError(f"[rewards]: weights must be numbers from 0, and not all 0; got {dict(self.weights)}")
 
     @property
     def version(self) -> str:

@@ -66,10 +66,13 @@ def readability(evidence: Evidence) -> float:
 
 
 def adherence(evidence: Evidence) -> float:
-    """Half for defining the function that was asked for, half for its parameters; 1 where no function was asked for."""
+    """Half for defining the function that was asked for, half for its parameters; 0 for no program.
+
+    Where no function was asked for, every program that parses has done what it was told.
+    """
     metrics = evidence.review["metrics"]
     if not evidence.task["entry_point"]:
-        return 1.0 if metrics["parses"] else 0.0
+        return 1.0 if metrics["parses"] and metrics["lines"] else 0.0
     if not metrics["defines_entry_point"]:
         return 0.0
     wanted = evidence.reference_parameters

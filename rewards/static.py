@@ -1,6 +1,8 @@
 """Static measures of a program: it is parsed, never run."""
 
 import ast
+import threading
+import warnings
 from functools import lru_cache
 
 from state.review import CodeMetrics, Finding
@@ -12,6 +14,8 @@ BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef)
 # A program that is asked to return a value has no business with these.
 FORBIDDEN_CALLS = frozenset({"input", "print", "exit", "quit", "eval", "exec", "open", "breakpoint"})
 
+_PARSING = threading.Lock()  # Python's warning filters belong to the process, not to a thread
+
 
 @lru_cache(maxsize=128)  # review, reward and remember look at the same few texts; the trees are only read
 def parse(code: str) -> ast.Module | None:
@@ -19,7 +23,9 @@ def parse(code: str) -> ast.Module | None:
     if len(code) > LARGEST_PROGRAM:
         return None
     try:
-        return ast.parse(code)
+        with _PARSING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "\d" in a stranger's program is not for our user's terminal
+            return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
