@@ -1,5 +1,6 @@
 """Say what went wrong with the latest attempt, without giving the hidden tests away."""
 
+import builtins
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ REASONS = {
     "killed": "ended by the sandbox",
     "not_run": "never reached",
 }
+ENDED = frozenset({"timeout", "killed"})  # verdicts of a test during which the program was ended
 
 
 class ReflectReads(TypedDict):
@@ -47,11 +49,13 @@ def reflect(state: ReflectReads, runtime: Runtime[Context]) -> ReflectWrites:
     assert summary is not None, "execute comes before reflect"
     task = context.tasks.get(state["episode"]["task"])
     verdicts: list[Verdict] = json.loads(context.contents.get(summary["report"]))["verdicts"]
+    visible = [v for v in verdicts if v["visible"]]
+    told = verdicts if state["episode"]["learn"] else visible
     outcome = "\n".join(
         [
-            *_visible_failures(task, [v for v in verdicts if v["visible"]]),
-            *(_hidden_shape([v for v in verdicts if not v["visible"]]) if state["episode"]["learn"] else []),
-            *_limit(summary, context.settings.sandbox.cpu_s),
+            *_visible_failures(task, visible),
+            *_hidden_shape([v for v in told if not v["visible"]]),
+            *_limit(summary, told, task["limits"].get("cpu_s", context.settings.sandbox.cpu_s)),
         ]
     )
     [address] = context.contents.put(canonical({"outcome": outcome}))
@@ -83,13 +87,21 @@ def _hidden_shape(verdicts: Sequence[Verdict]) -> list[str]:
     bad = [v for v in verdicts if v["status"] != "passed"]
     if not bad:
         return []
-    kinds = Counter(v["error_type"] if v["status"] == "error" else REASONS[v["status"]] for v in bad)
+    kinds = Counter(_kind(v) for v in bad)
     listed = ", ".join(f"{kind} ({count})" for kind, count in sorted(kinds.items()))
     return [f"{len(bad)} of {len(verdicts)} hidden tests failed: {listed}"]
 
 
-def _limit(summary: ReportSummary, cpu_s: float) -> list[str]:
-    if not summary["limit"]:
+def _kind(verdict: Verdict) -> str:
+    if verdict["status"] != "error":
+        return REASONS[verdict["status"]]
+    # a program names its own exceptions, and could name one after a hidden test's input
+    return verdict["error_type"] if hasattr(builtins, verdict["error_type"]) else "an exception of its own"
+
+
+def _limit(summary: ReportSummary, told: Sequence[Verdict], cpu_s: float) -> list[str]:
+    """Name the limit that ended the program, where a test that may be told about met it."""
+    if not summary["limit"] or not any(v["status"] in ENDED or v["error_type"] == "MemoryError" for v in told):
         return []
     used = f" after {cpu_s:g} CPU seconds" if summary["limit"] == "cpu" else ""
     return [f"The program was ended at its {summary['limit']} limit{used}."]
