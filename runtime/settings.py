@@ -4,8 +4,14 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from rewards.combine import DEFAULT_WEIGHTS
 from state.errors import SetupError
@@ -16,12 +22,14 @@ SETTINGS_FILE = Path("ratchet.toml")
 INDEPENDENT = frozenset({"home", "concurrency", "require_isolation"})
 
 
-class SandboxSettings(BaseSettings):
+class SandboxSettings(BaseModel):  # no BaseSettings: that would read CPU_S and MEMORY_MB from the environment
     """Limits of one execution, where a task does not bring its own."""
 
-    cpu_s: float = Field(10.0, gt=0, le=3600)
-    wall_s: float = Field(60.0, gt=0, le=3600)
-    memory_mb: int = Field(1024, ge=64)
+    model_config = ConfigDict(extra="forbid")
+
+    cpu_s: float = Field(default=10.0, gt=0, le=3600)
+    wall_s: float = Field(default=60.0, gt=0, le=3600)
+    memory_mb: int = Field(default=1024, ge=64)
 
 
 class Settings(BaseSettings):
@@ -63,7 +71,7 @@ class Settings(BaseSettings):
     splits: list[Split] = Field(default=list(SPLITS))
     require_isolation: Literal["rlimit", "landlock", "full"] = "rlimit"
     """Refuse to run strangers' code below this level."""
-    sandbox: SandboxSettings = SandboxSettings()  # type: ignore[call-arg]
+    sandbox: SandboxSettings = SandboxSettings()
     rewards: dict[str, float] = Field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
     """Weights by reward component."""
 
@@ -94,5 +102,8 @@ def load_settings(**given: Any) -> Settings:
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
         raise SetupError("settings: " + "; ".join(lines)) from error
-    except tomllib.TOMLDecodeError as error:
+    except SettingsError as error:
+        example = """RATCHET_SPLITS='["train", "test"]'"""
+        raise SetupError(f"settings: {error}: lists and tables are written as JSON there, like {example}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SetupError(f"{SETTINGS_FILE}: {error}") from error
