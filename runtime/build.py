@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from langchain_core.language_models import BaseChatModel
-from sandbox.local import LocalSandbox
 
 from checkpoints.ledger import Ledger
 from memory.store import MemoryStore
@@ -13,6 +12,7 @@ from prompts.registry import PromptRegistry
 from rewards.combine import RewardTable
 from runtime.settings import Settings, load_settings
 from runtime.shelf import TaskShelf
+from sandbox.local import LocalSandbox
 from sandbox.protocol import Sandbox
 from storage.contents import ContentStore
 from storage.engine import Home, open_home
@@ -39,6 +39,7 @@ class Services:
         close_model = getattr(self.model, "close", None)
         if close_model is not None:
             close_model()
+        self.memory.close()
         self.home.close()
 
 
@@ -56,7 +57,8 @@ def model_spec(settings: Settings) -> ModelSpec:
 def open_services(settings: Settings) -> Services:
     """Open everything that the settings name; the cheap checks come first.
 
-    Raises SetupError for what the user can fix: home, model, key, reward table, isolation level.
+    Raises SetupError for what the user can fix: home, model, key, reward table. A sandbox that is not as isolated as
+    the settings require refuses its first program.
     """
     rewards = RewardTable(settings.rewards)
     model = make_model(model_spec(settings))
@@ -71,7 +73,7 @@ def open_services(settings: Settings) -> Services:
         memory=MemoryStore(home),
         prompts=PromptRegistry(home),
         model=model,
-        sandbox=LocalSandbox(),
+        sandbox=LocalSandbox(require=settings.require_isolation),
         rewards=rewards,
     )
 
