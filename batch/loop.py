@@ -9,7 +9,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from batch.lease import Lease
 from batch.runner import ThreadRunner
-from checkpoints.savers import close_saver, open_saver
+from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
 from graphs.learning_loop import first_state, learning_loop_graph
@@ -25,6 +25,7 @@ from state.learning import LearningState, RunRef, TaskEntry
 from state.ledger import Failure
 from state.task import Task
 from storage.contents import canonical, digest_of
+from storage.engine import named_errors
 from telemetry.events import Sink, ignore
 
 LOOP_STEPS = 100_000  # super-steps of one run: five per batch
@@ -114,7 +115,8 @@ class LearningRun:
     def _drive_loop(self) -> LearningState:
         graph = learning_loop_graph()
         config = thread_config(self.run.run_id, graph_version(graph), LOOP_STEPS)
-        state = drive(graph.compile(checkpointer=self._saver), config, dict(self._first_state()), self._context)
+        with named_errors(self._services.settings.home, CHECKPOINT_FILE):
+            state = drive(graph.compile(checkpointer=self._saver), config, dict(self._first_state()), self._context)
         return cast("LearningState", state)
 
     def _first_state(self) -> LearningState:

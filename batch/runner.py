@@ -13,7 +13,7 @@ from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 
-from checkpoints.savers import close_saver, open_saver
+from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
 from graphs.version import graph_version
@@ -22,6 +22,7 @@ from runtime.results import finished_episode
 from state.episode import EpisodeSpec
 from state.errors import PermanentError, SetupError, StoppedError, TransientError
 from state.ledger import FinishedEpisode
+from storage.engine import named_errors
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +167,8 @@ class ThreadRunner:
         started = time.monotonic()
         try:
             config = thread_config(episode_id, self._version)
-            state = drive(self._graph_of_this_thread(), config, {"episode": spec}, context, control)
+            with named_errors(self._folder, CHECKPOINT_FILE):
+                state = drive(self._graph_of_this_thread(), config, {"episode": spec}, context, control)
         finally:
             del self._controls[episode_id]
         row = finished_episode(state, wall_s=time.monotonic() - started, finished_at=context.clock())  # type: ignore[arg-type]

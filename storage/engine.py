@@ -1,6 +1,5 @@
 """Open the relational home: SQLite in a folder by default, PostgreSQL by URL."""
 
-import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,13 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from state.errors import SetupError, TransientError
+from state.errors import RatchetError, SetupError, TransientError
 from storage.migrations import migrate
 
+DATABASE_FILE = "ratchet.db"
 BUSY_TIMEOUT_S = 30  # several processes share one file: wait rather than fail
 
 
@@ -32,13 +32,13 @@ class Home:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a connection to read from."""
-        with _named_errors(self.folder), self.engine.connect() as connection:
+        with named_errors(self.folder), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a transaction: committed at the end of the block, rolled back when it raises."""
-        with _named_errors(self.folder), self.engine.connect() as connection:
+        with named_errors(self.folder), self.engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
@@ -51,25 +51,30 @@ class Home:
 def open_home(folder: Path) -> Home:
     """Open, or make, the home in `folder`.
 
-    Raises SetupError when the folder cannot be written or belongs to a newer version of the product.
+    Raises SetupError when the folder cannot be written, is damaged, or belongs to a newer version of the product.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".write-probe-{os.getpid()}"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another thread of this process may have been as quick
     except OSError as error:
         raise SetupError(
             f"cannot write to the home {folder}: {error.strerror}. Choose another folder with --home or RATCHET_HOME"
         ) from error
     engine = create_engine(
-        f"sqlite:///{folder / 'ratchet.db'}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+        URL.create("sqlite", database=str(folder / DATABASE_FILE)),  # no text: a folder's name may hold ? and %
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
     )
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     home = Home(engine, folder)
-    with home.writing() as connection:
-        migrate(connection, folder)
+    try:
+        with home.writing() as connection:
+            migrate(connection, folder)
+    except BaseException:
+        home.close()
+        raise
     return home
 
 
@@ -90,9 +95,13 @@ def _insert_new(dialect_name: str, table: Table) -> Insert:
 
 def _configure_sqlite(raw: sqlite3.Connection, _record: object) -> None:
     raw.isolation_level = None  # we say BEGIN ourselves, below
-    raw.execute("PRAGMA journal_mode=WAL")
-    raw.execute("PRAGMA synchronous=NORMAL")
-    raw.execute("PRAGMA foreign_keys=ON")
+    try:
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute("PRAGMA synchronous=NORMAL")
+        raw.execute("PRAGMA foreign_keys=ON")
+    except sqlite3.Error:
+        raw.close()  # the pool never gets to know a connection that fails here
+        raise
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -102,21 +111,24 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _named_errors(folder: Path) -> Iterator[None]:
+def named_errors(folder: Path, file: str = DATABASE_FILE) -> Iterator[None]:
+    """Turn a database error that the user can fix, or that will pass, into one that says so."""
     try:
         yield
-    except OperationalError as error:
-        text = str(error.orig)
-        if "full" in text or getattr(error.orig, "errno", None) == errno.ENOSPC:
-            raise SetupError(f"no space left for {folder}: free some, then run the same command again") from error
-        if "locked" in text:
-            raise TransientError(f"the database in {folder} stayed locked for {BUSY_TIMEOUT_S} s") from error
-        if "readonly" in text or "unable to open" in text:
-            raise SetupError(f"cannot write to {folder}: {text}. Choose another folder with --home") from error
-        raise
-    except DBAPIError as error:
-        if "not a database" in str(error.orig) or "malformed" in str(error.orig):
-            raise SetupError(
-                f"{folder / 'ratchet.db'} is damaged or no database: move {folder} away and run again"
-            ) from error
-        raise
+    except (DBAPIError, sqlite3.Error) as error:
+        named = _named(folder, file, str(getattr(error, "orig", error)))
+        if named is None:
+            raise
+        raise named from error
+
+
+def _named(folder: Path, file: str, text: str) -> RatchetError | None:
+    if "is full" in text or "No space left" in text:
+        return SetupError(f"no space left for {folder}: free some, then run the same command again")
+    if "locked" in text:
+        return TransientError(f"the database in {folder} stayed locked for {BUSY_TIMEOUT_S} s")
+    if "readonly" in text or "unable to open" in text or "I/O error" in text:
+        return SetupError(f"cannot read or write {folder / file}: {text}. Choose another folder with --home")
+    if "not a database" in text or "malformed" in text:
+        return SetupError(f"{folder / file} is damaged or no database: move {folder} away and run again")
+    return None
