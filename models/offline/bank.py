@@ -4,6 +4,7 @@ Two expressions with equal values in every situation (visible examples and probe
 Sources: Udupa et al., TRANSIT, PLDI 2013; Albarghouthi et al., Escher, CAV 2013.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ class Bank:
         self.goals = goals
         self.budget = budget
         self.fits: list[Node] = []
-        self.by_tag: dict[str, dict[int, list[Node]]] = {}
+        self.by_tag: dict[str, dict[int, list[Node]]] = defaultdict(lambda: defaultdict(list))
         self.level = 0
         self.fresh: list[Node] = []
         self.prune_constants = prune_constants
@@ -104,7 +105,7 @@ class Bank:
 
     def nodes(self, tag: str, cost: int) -> list[Node]:
         """Return the expressions with a tag at exactly this cost, in the order in which they were found."""
-        return self.by_tag.get(tag, {}).get(cost, [])
+        return self.by_tag[tag].get(cost, [])
 
     def offer(self, node: Node, *, given: bool = False) -> bool:
         """Add an expression unless an equal one is there; tell whether it was added."""
@@ -132,7 +133,7 @@ class Bank:
         elif self.goals:
             self.fresh.append(node)
         for tag in tags:
-            self.by_tag.setdefault(tag, {}).setdefault(node.cost, []).append(node)
+            self.by_tag[tag][node.cost].append(node)
         self._check(node)
         return True
 

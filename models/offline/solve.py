@@ -49,7 +49,7 @@ def solve(request: Request, purse: Budget) -> Solution:
     words = set(words_in(request.text))
     taken = {*problem.params, request.signature.name if request.signature else ""}
     shelf = library(request.memories, words, taken)
-    ordered = by_relevance([c for c in components() if applicable(c, problem)], words)
+    ordered = by_relevance(applicable(components(), problem), words)
     forms = [(form, max(1, form.cost - bool(_explained(form.words, words)))) for form in FORMS]
     fits: list[Node] = []
     stage = 0
@@ -111,11 +111,11 @@ def by_relevance(parts: Sequence[Component], words: set[str]) -> list[Component]
     return [part for _, _, part in priced]
 
 
-def applicable(component: Component, problem: Problem) -> bool:
-    """Tell whether a problem's values give a component anything to work on."""
+def applicable(parts: Sequence[Component], problem: Problem) -> list[Component]:
+    """Return the components to which a problem's values give anything to work on."""
     held = _held([problem.inputs, problem.outputs])
     needs = {"S": str, "LS": str, "CS": str, "D": dict, "LD": dict, "DN": dict, "DL": dict, "F": float, "Z": set}
-    return all(needs[tag] in held for tag in component.patterns if tag in needs)
+    return [part for part in parts if all(needs[tag] in held for tag in part.patterns if tag in needs)]
 
 
 def _held(value: Any) -> set[type]:

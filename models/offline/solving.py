@@ -111,11 +111,21 @@ def _remainder(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]
         if common % modulus == 0 and len(set(wanted)) > 1:
             yield Solved("a % b", (modulus,), 4)
             return
-    for divisor in range(2, 101):
+    yield from _quotient(values, wanted)
+
+
+def _quotient(values: Sequence[int], wanted: Sequence[int]) -> Iterator[Solved]:
+    """Find a divisor of which the wanted values are the quotients or the multiples below."""
+    value, quotient = max(zip(values, wanted, strict=True), key=lambda pair: pair[1])
+    if quotient < 1 or value < quotient:
+        return
+    for divisor in range(max(2, value // (quotient + 1)), min(value // quotient, 1_000) + 1):
         if all(v // divisor == w for v, w in zip(values, wanted, strict=True)):
             yield Solved("a // b", (divisor,), 4)
             return
-        if all(v // divisor * divisor == w for v, w in zip(values, wanted, strict=True)):
+    common, beyond = gcd(*wanted), max(v - w for v, w in zip(values, wanted, strict=True))
+    for divisor in range(max(2, beyond + 1), min(common, 1_000) + 1):
+        if common % divisor == 0 and all(v // divisor * divisor == w for v, w in zip(values, wanted, strict=True)):
             yield Solved("a // b * b", (divisor,), 5)
             return
 
