@@ -20,6 +20,7 @@ MAX_DEPTH = 200
 """Nesting of a value that can travel; deeper ones are refused (they are mostly cycles)."""
 
 _PLAIN_INT = 1 << 63
+_MAX_EXPONENT = 100_000
 
 Export = Callable[[Any], dict[str, object]]
 """What to send in place of an object that is not data: a reference of some kind."""
@@ -151,6 +152,13 @@ def _numbers(body: Any) -> list[int]:
     return [int(text, 16) for text in _list(body)]
 
 
+def _decimal(body: Any) -> decimal.Decimal:
+    number = decimal.Decimal(body)
+    if number.is_finite() and abs(number.adjusted()) > _MAX_EXPONENT:
+        raise CodecError("a decimal of that size would exhaust the judge when made an integer")
+    return number
+
+
 def _decode_pairs(body: Any, resolve: Resolve, depth: int) -> object:
     return {decode(key, resolve, depth): decode(item, resolve, depth) for key, item in _list(body)}
 
@@ -168,7 +176,7 @@ _DECODERS: dict[object, Callable[[Any, Resolve, int], object]] = {
     "complex": lambda body, resolve, depth: complex(*(float(part) for part in _list(body))),
     "range": lambda body, resolve, depth: range(*_numbers(body)),
     "ellipsis": lambda body, resolve, depth: ...,
-    "decimal": lambda body, resolve, depth: decimal.Decimal(body),
+    "decimal": lambda body, resolve, depth: _decimal(body),
     "fraction": lambda body, resolve, depth: fractions.Fraction(*_numbers(body)),
     "date": lambda body, resolve, depth: datetime.date.fromisoformat(body),
     "datetime": lambda body, resolve, depth: datetime.datetime.fromisoformat(body),

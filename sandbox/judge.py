@@ -43,7 +43,7 @@ def judge(task: JudgeTask, channel: Channel) -> Findings:
 
     A program that ends, or is ended, leaves a verdict "killed" where it happened and "not_run" after it.
     """
-    peer = Peer(channel, judge_operations(), represent)
+    peer = Peer(channel, judge_operations(), represent, trusting=False)
     source = task["program"].splitlines()
     sheets = [_Sheet(test, number, source) for test, number in zip(task["tests"], task["numbers"], strict=True)]
     findings: Findings = {"verdicts": [], "coverage": None, "broken_setup": ""}

@@ -36,8 +36,9 @@ def start_python(module: str, arguments: dict[str, Any], control: socket.socket)
         )
 
 
-CLEAN_ENVIRONMENT = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8", "PYTHONUTF8": "1"}
-"""For our own processes. The fixed hash seed makes a program that iterates over a set repeatable."""
+CLEAN_ENVIRONMENT = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8", "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "2"}
+"""For our own processes. The fixed hash seed makes a program that iterates over a set repeatable; with few arenas
+threads do not reserve the address space that a program may use."""
 
 
 class LevelRefusedError(Exception):

@@ -16,6 +16,7 @@ from sandbox.launch import start_python
 from sandbox.lockdown import LEVELS
 from sandbox.namespaces import NOBODY
 from sandbox.protocol import Job, Limits
+from sandbox.recorder import blank, settle
 from sandbox.worker import Arguments, Greeting
 from state.errors import PermanentError, SetupError, TransientError
 from state.verdict import ExecutionReport, Isolation
@@ -79,9 +80,13 @@ class _Slot:
         return self._worker
 
     def run(self, job: Job, limits: Limits) -> ExecutionReport:
+        worker = self.worker()
         message = {"job": {**vars(job), "tests": list(job.tests)}, "limits": asdict(limits)}
         try:
-            answer = self.worker().ask(message, limits.wall_s + _GRACE_S)
+            answer = worker.ask(message, limits.wall_s + _GRACE_S)
+        except _NoAnswerError:
+            self.close()
+            return _unanswered(job, limits, worker.greeting["level"])
         except ChannelError as error:
             self.close()
             raise TransientError(f"a sandbox worker broke and was replaced: {error}") from error
@@ -94,6 +99,20 @@ class _Slot:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+
+
+class _NoAnswerError(ChannelError):
+    """A worker has not come back long after its program's time was over."""
+
+
+def _unanswered(job: Job, limits: Limits, level: Isolation) -> ExecutionReport:
+    """Report a test that hangs in its judge, on a value that the program gave it (`2 ** candidate(3)`)."""
+    verdicts = [blank(f"test {number}", test["visible"]) for number, test in enumerate(job.tests, start=1)]
+    settle(verdicts[0], "timeout", f"the tests did not finish within {limits.wall_s:g} s of wall time")
+    return {
+        "verdicts": verdicts, "stdout": "", "stderr": "", "output_bytes": 0, "cpu_s": 0.0, "wall_s": limits.wall_s,
+        "peak_memory_bytes": 0, "limit": "wall", "isolation": level, "coverage": None,
+    }  # fmt: skip
 
 
 class _WorkerHandle:
@@ -134,7 +153,7 @@ class _WorkerHandle:
 
     def _tick(self) -> None:
         if time.monotonic() > self._deadline:
-            raise ChannelError("it did not answer in time")
+            raise _NoAnswerError("it did not answer in time")
 
 
 def _scratch_folder() -> str:

@@ -34,9 +34,18 @@ class Peer:
     """One side's view of the conversation."""
 
     def __init__(
-        self, channel: Channel, operations: dict[str, Operation], represent: Callable[["Peer", list[Any]], object]
+        self,
+        channel: Channel,
+        operations: dict[str, Operation],
+        represent: Callable[["Peer", list[Any]], object],
+        *,
+        trusting: bool,
     ) -> None:
-        """Answer questions with `operations`; `represent` makes the stand-in for an object of the far side."""
+        """Answer questions with `operations`; `represent` makes the stand-in for an object of the far side.
+
+        trusting: whether the far side may name any builtin function of ours (a judge may, a program may not).
+        """
+        self._trusting = trusting
         self._channel = channel
         self._operations = operations
         self._represent = represent
@@ -56,7 +65,7 @@ class Peer:
             if message[0] == "value":
                 return self._take_value(message, arguments)
             if message[0] == "error":
-                raise rebuild(message[1], self)
+                raise rebuild(message[1], self, may_stop=operation == "next")
             self._channel.send(self.answer(message))
 
     def serve(self) -> None:
@@ -111,6 +120,9 @@ class Peer:
         reference = getattr(value, "_ratchet_reference", None)
         if type(reference) is int:
             return {"ref": ["yours", reference, ""]}
+        name = getattr(value, "__name__", None)
+        if type(name) is str and builtins.__dict__.get(name) is value:
+            return {"ref": ["builtin", 0, name]}
         self._objects.append(value)
         return {"ref": ["mine", len(self._objects) - 1, type(value).__name__]}
 
@@ -120,7 +132,19 @@ class Peer:
             raise CodecError("not a reference")
         if owner == "yours":
             return self._objects[number]
+        if owner == "builtin":
+            return self._builtin(name)
         return self._represent(self, body)
+
+    def _builtin(self, name: str) -> object:
+        """Return our own builtin of that name: `len` or `int` need no stand-in.
+
+        From a program only types are taken, not functions: a test may call what it is given.
+        """
+        found = builtins.__dict__.get(name)
+        if found is None or not (self._trusting or isinstance(found, type)):
+            raise CodecError("no such builtin")
+        return found
 
 
 _MUTABLE = (list, dict, set, bytearray)
@@ -170,14 +194,17 @@ def frames_of(error: BaseException) -> list[list[Any]]:
     return frames if len(frames) <= _FIRST_FRAMES + _LAST_FRAMES else frames[:_FIRST_FRAMES] + frames[-_LAST_FRAMES:]
 
 
-def rebuild(data: object, peer: Peer) -> Exception:
+def rebuild(data: object, peer: Peer, *, may_stop: bool) -> Exception:
     """Return a builtin exception for what the far side raised, with the description as its `raised`.
 
     Exceptions that are no `Exception` (SystemExit, KeyboardInterrupt) become RuntimeError: they must not end
-    the judge. Raises ChannelError when `data` describes nothing.
+    the judge. So does StopIteration unless `may_stop`: raised by a function it would end the loop of a test
+    (`all(map(candidate, cases))`) before its time. Raises ChannelError when `data` describes nothing.
     """
     raised = _checked(data)
     kind = next((found for name in raised["bases"] if (found := _exception_type(name))), RuntimeError)
+    if issubclass(kind, StopIteration | StopAsyncIteration) and not may_stop:
+        kind = RuntimeError
     arguments: Any = peer.decode(raised["args"])
     error = _instance(kind, arguments if type(arguments) is list else [raised["message"]], raised["message"])
     error.raised = raised  # type: ignore[attr-defined]

@@ -55,7 +55,6 @@ class Program:
             "setattr": setattr,
             "getitem": operator.getitem,
             "setitem": operator.setitem,
-            "contains": operator.contains,
             "len": len,
             "iter": iter,
             "next": next,
@@ -93,7 +92,7 @@ class Program:
 
 def serve(channel: Channel) -> None:
     """Load a program and answer calls until the judge hangs up."""
-    peer = Peer(channel, Program().operations(), lambda peer, body: Foreign(peer, body[1]))
+    peer = Peer(channel, Program().operations(), lambda peer, body: Foreign(peer, body[1]), trusting=True)
     try:
         peer.serve()
     except ChannelError:

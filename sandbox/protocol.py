@@ -20,9 +20,9 @@ class Limits:
     """Memory of the program's processes, each."""
     file_mb: int = 16
     """Size of one file, and of everything in the private temporary directory."""
-    output_kb: int = 256
+    output_kb: int = 4096
     """Standard output and error kept before the program is ended."""
-    processes: int = 16
+    processes: int = 64
     """Processes and threads at one time."""
 
 

@@ -45,8 +45,8 @@ class Session:
         """Take a child of the zygote and start it. `used` is what earlier children of the same job have used."""
         self._zygote = zygote
         self._limits = limits
-        self._streams = Streams(stdin, limits.output_kb << 10)
         self.child = zygote.take()
+        self._streams = Streams(stdin, limits.output_kb << 10)
         self.watch = Watch(limits, (self._streams.stdout, self._streams.stderr), used, zygote.unlimited_folder)
         self.watch.follow(self.child.pid)
         self.channel = Channel(self.child.socket, self.watch.tick)

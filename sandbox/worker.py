@@ -5,6 +5,8 @@ their own, forked from a second zygote and locked in like the program.
 """
 
 import os
+import resource
+import shutil
 import signal
 import socket
 import time
@@ -24,6 +26,9 @@ from sandbox.session import Ending, Session, apply_ending, limit_behind, program
 from sandbox.watch import LimitName, LimitReached, Used, Watch
 from state.task import StdioTest
 from state.verdict import ExecutionReport, Isolation, Verdict
+
+_JUDGE_BYTES = 4 << 30
+"""Memory of a worker: `[0] * candidate(3)` in a test must not take the machine down."""
 
 
 class Worker:
@@ -50,10 +55,20 @@ class Worker:
     @property
     def layers(self) -> list[Layer]:
         """The layers that are active."""
-        return self._zygotes["program"].layers
+        return self._zygote("program", Limits().file_mb).layers
 
     def run(self, job: Job, limits: Limits) -> ExecutionReport | str:
-        """Run one job; a text says why the author's own code does not run. Raises ChannelError when broken."""
+        """Run one job; a text says why the author's own code does not run.
+
+        A zygote that has ended is replaced and the job run again. Raises ChannelError when that does not help.
+        """
+        try:
+            return self._run(job, limits)
+        except ChannelError:
+            self.close()
+            return self._run(job, limits)
+
+    def _run(self, job: Job, limits: Limits) -> ExecutionReport | str:
         started = time.monotonic()
         used = Used()
         rows: dict[int, list[Verdict]] = {}
@@ -77,8 +92,8 @@ class Worker:
 
     def close(self) -> None:
         """End the zygotes."""
-        for zygote in self._zygotes.values():
-            zygote.close()
+        while self._zygotes:
+            self._zygotes.popitem()[1].close()
 
     def _zygote(self, role: str, scratch_mb: int) -> ZygoteHandle:
         """Return the zygote of a role, started anew when its private file system has another size."""
@@ -234,6 +249,7 @@ class Greeting(TypedDict):
 def main(arguments: Arguments) -> None:
     """Serve jobs over the descriptor given until the application hangs up."""
     channel = Channel(socket.socket(fileno=arguments["control"]))
+    resource.setrlimit(resource.RLIMIT_AS, (_JUDGE_BYTES, _JUDGE_BYTES))
     try:
         worker = Worker(arguments["scratch"], arguments["levels"])
     except LevelRefusedError as error:
@@ -247,3 +263,4 @@ def main(arguments: Arguments) -> None:
             channel.send(worker.run(Job(**message["job"]), Limits(**message["limits"])))
     except ChannelError:
         worker.close()
+        shutil.rmtree(arguments["scratch"], ignore_errors=True)

@@ -15,7 +15,6 @@ import importlib
 import json
 import os
 import resource
-import shutil
 import signal
 import socket
 import struct
@@ -104,7 +103,7 @@ class Zygote:
         if self._lockdown.level != "full":
             _kill_group(pid)
         _, status, used = os.wait4(pid, 0)
-        self._clean()
+        clear(self._lockdown.scratch)
         code = os.waitstatus_to_exitcode(status)
         return {
             "cpu_s": used.ru_utime + used.ru_stime,
@@ -114,12 +113,24 @@ class Zygote:
             "ended_itself": ended_itself,
         }
 
-    def _clean(self) -> None:
-        for entry in os.scandir(self._lockdown.scratch):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
+
+def clear(folder: str) -> None:
+    """Empty a folder that a program has used, whatever shape it left it in, and make it look untouched.
+
+    Nested folders are moved up before they are removed, so that no depth is too deep. Raises OSError.
+    """
+    os.chmod(folder, 0o700)
+    while entries := list(os.scandir(folder)):
+        token = os.urandom(8).hex()
+        for number, entry in enumerate(entries):
+            if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)
+                continue
+            os.chmod(entry.path, 0o700)
+            for index, name in enumerate(os.listdir(entry.path)):
+                os.rename(os.path.join(entry.path, name), os.path.join(folder, f"{token}-{number}-{index}"))
+            os.rmdir(entry.path)
+    os.utime(folder, (0, 0))
 
 
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
