@@ -1,6 +1,6 @@
 """A request answered: staged search, ranking, and the program that is printed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from models.offline.constants import constants
 from models.offline.examples import Example
 from models.offline.expression import Node, program
 from models.offline.forms import FORMS, Form
-from models.offline.memories import library
+from models.offline.memories import Library, library
 from models.offline.parse import Request
 from models.offline.probes import probes
 from models.offline.rank import ranked
@@ -18,8 +18,12 @@ from models.offline.search import Problem, Search
 from models.offline.words import stem, words_in
 
 DEDUCTION_SHARES: Final = (0.3, 0.1, 0.05)
-# Number of components of a stage, and its share of the budget.
 STAGES: Final = ((16, 0.15), (40, 0.3), (90, 0.35), (400, 0.2))
+"""Number of components of a stage, and its share of the budget."""
+EARLY_STAGES: Final = frozenset({"16 components"})
+"""Stages whose finds wait for those of the next: so few components explain little."""
+NAMED: Final = 2
+"""Price up to which a memory counts as named by the task."""
 
 
 @dataclass
@@ -52,11 +56,10 @@ def solve(request: Request, purse: Budget) -> Solution:
     ordered = by_relevance(applicable(components(), problem), words)
     forms = [(form, max(1, form.cost - bool(_explained(form.words, words)))) for form in FORMS]
     fits: list[Node] = []
-    stage = 0
-    known = [*shelf.whole, *shelf.parts]
-    for stage, (count, share) in enumerate(STAGES, start=1):
-        fits += _searched(problem, [*known, *ordered[:count]], forms, purse, int(budget * share))
-        if fits and (stage >= 2 or known):
+    stage = ""
+    for stage, chosen, share in stages(shelf, ordered):
+        fits += _searched(problem, chosen, forms, purse, int(budget * share))
+        if fits and stage not in EARLY_STAGES:
             break
     if not fits:
         how = f"Nothing that fits the examples after {purse.spent} candidates."
@@ -65,13 +68,25 @@ def solve(request: Request, purse: Budget) -> Solution:
     code = program(best[0], request.signature.header if request.signature else "")
     return Solution(
         code=code,
-        how=f"Found by search in stage {stage} after {purse.spent} candidates.",
+        how=f"Found by search with {stage} after {purse.spent} candidates.",
         candidates=purse.spent,
-        stage=f"components {stage}",
+        stage=stage,
         alternatives=len(best),
         stopped=purse.stopped,
         memories_used=sorted({n.component.memory for n in best[0].walk() if n.component and n.component.memory}),
     )
+
+
+def stages(shelf: Library, ordered: Sequence[Component]) -> Iterator[tuple[str, list[Component], float]]:
+    """Yield the stages of a search: name, components, share of the budget."""
+    known = [*shelf.whole, *shelf.parts]
+    named = [part for part in known if part.cost <= NAMED]
+    if named:
+        yield "memories that the task names", named, 0.1
+    if known:
+        yield "memories", [*known, *ordered[: STAGES[0][0]]], 0.2
+    for count, share in STAGES:
+        yield f"{count} components", [*known, *ordered[:count]], share * (0.7 if known else 1.0)
 
 
 def _searched(
