@@ -19,6 +19,7 @@ NAMED = re.compile(
 )  # "For a = 1, b = 2 the result should be 3"; "Input: a = 1, b = 2", next line "Output: 3"
 CONTINUES = re.compile(r"\s*[-+*/%^=<>]|\w")  # "19 - 5 = 14": what was read is not the whole value
 OPERAND = re.compile(r"\S\s*[-+*/%]\s*$|\bnot\s*$")  # "1 + f(2) = 3" says nothing of f(2)
+CLOSING = {"[": "]", "(": ")", "{": "}", "'": "'", '"': '"'}  # how a literal that starts so has to end
 LONGEST = 2_000  # characters of a call or a value: a longer "example" is prose with an open bracket
 LONGEST_VALUE_LINES = 12
 
@@ -145,7 +146,13 @@ def _longest_literal(block: str) -> ast.expr | None:
     word = re.match(r"(true|false|null)\b", block)
     if word:
         return ast.Constant(WORDS[word.group()])
-    for end in range(len(block), 0, -1):
+    closing = CLOSING.get(block.lstrip()[:1])
+    ends = (
+        [n for n, character in enumerate(block, 1) if character == closing]
+        if closing
+        else range(1, len(block[:80]) + 1)
+    )
+    for end in reversed(ends):
         node = None if block[end - 1] == "." else expression(block[:end])  # a full stop, not a float
         if node is None or not is_literal(node):
             continue
