@@ -16,12 +16,16 @@ CURVE_WIDTH, CURVE_HEIGHT, MARGIN = 640, 260, 44
 COLOURS = {"validation": "#3b82c4", "test": "#c2571a"}
 
 
-def write_report(summary: RunSummary, path: Path) -> Path:
-    """Write the report whole or not at all; return its path."""
+def write_report(summary: RunSummary, path: Path, home_option: str = "") -> Path:
+    """Write the report whole or not at all; return its path.
+
+    home_option: what the commands in the report need to find this home, such as " --home DIR".
+    """
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = files("batch").joinpath("report.html.jinja").read_text("utf-8")
     html = template.from_string(source).render(
         summary=summary,
+        home_option=home_option,
         started=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(summary.run["started_at"])),
         took_s=(summary.run["ended_at"] or time.time()) - summary.run["started_at"],
         names=sorted({name for split in summary.splits for name in split.components}),

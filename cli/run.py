@@ -13,9 +13,9 @@ from typing import Any
 from batch.html_report import write_report
 from batch.loop import LearningRun, plan_run
 from batch.progress import ProgressTracker
-from batch.summary import RunSummary, summarise
+from batch.summary import summarise
 from cli.live import watching
-from cli.tables import print_json, print_summary
+from cli.tables import home_option, print_json, print_summary
 from runtime.build import open_services
 from runtime.settings import load_settings
 from state.errors import StoppedError
@@ -50,18 +50,14 @@ def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: 
         finally:
             learning.close()
         summary = summarise(services.ledger, plan.run_id)
-        report = write_report(summary, learning.folder / REPORT_FILE)
-        _print(summary, report, as_json=as_json)
+        report = write_report(summary, learning.folder / REPORT_FILE, home_option(settings.home))
+        if as_json:
+            print_json(summary, report)
+        else:
+            print_summary(summary, report, settings.home)
         return 1 if summary.failures else 0
     finally:
         services.close()
-
-
-def _print(summary: RunSummary, report: Path, *, as_json: bool) -> None:
-    if as_json:
-        print_json(summary, report)
-    else:
-        print_summary(summary, report)
 
 
 def _log_to(path: Path) -> None:

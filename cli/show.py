@@ -54,7 +54,7 @@ def show_one(name: str, home: Path | None, *, as_json: bool) -> None:
         if run is not None:
             report = opened.folder / "runs" / run["run_id"] / REPORT_FILE
             summary, written = summarise(ledger, run["run_id"]), report if report.exists() else None
-            return print_json(summary, written) if as_json else print_summary(summary, written)
+            return print_json(summary, written) if as_json else print_summary(summary, written, opened.folder)
         row = ledger.episode(name)
         thread_id = row["episode_id"] if row else name
         saver = open_saver(opened.folder)

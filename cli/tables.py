@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import shlex
 from pathlib import Path
 
 from rich import box
@@ -9,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from batch.summary import RunSummary
+from state.ledger import FinishedEpisode
 
 WIDTH_ELSEWHERE = 110  # columns where stdout is no terminal
 
@@ -19,7 +22,12 @@ def stdout_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=WIDTH_ELSEWHERE)
 
 
-def print_summary(summary: RunSummary, report: Path | None) -> None:
+def home_option(home: Path) -> str:
+    """Return what a command needs to find this home: nothing where it is the one that is looked for anyway."""
+    return "" if home == Path(os.environ.get("RATCHET_HOME", ".ratchet")) else f" --home {shlex.quote(str(home))}"
+
+
+def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
     """Print a run's report as tables."""
     console = stdout_console()
     console.print(_result_table(summary))
@@ -28,11 +36,11 @@ def print_summary(summary: RunSummary, report: Path | None) -> None:
         console.print(_curve_table(summary))
     if summary.worst:
         console.print("Worst failures:", style="bold")
+        widest = max(len(row["task_id"]) for row in summary.worst)
         for row in summary.worst:
-            outcome = row["outcome"]
-            what = "declined" if outcome["declined"] else f"{outcome['passed']} of {outcome['total']} tests passed"
-            reward = f"reward {row['reward']:.2f}"
-            console.print(f"  {row['task_id']:<28} {reward}, {what:<22} ratchet show {row['episode_id'][:10]}")
+            command = f"ratchet show {row['episode_id'][:10]}{home_option(home)}"
+            line = f"  {row['task_id']:<{widest}}  reward {row['reward']:.2f}, {_ending(row):<22}  {command}"
+            console.print(line, soft_wrap=True, markup=False)
     for failure in summary.failures[:5]:
         console.print(f"[red]no result[/red]  {failure['task_id']}: {failure['reason']}", soft_wrap=True)
     if summary.failures:
@@ -55,6 +63,11 @@ def print_json(summary: RunSummary, report: Path | None) -> None:
     lines += [{"kind": "failure", **failure} for failure in summary.failures]
     for line in lines:
         print(json.dumps(line, ensure_ascii=False))
+
+
+def _ending(row: FinishedEpisode) -> str:
+    outcome = row["outcome"]
+    return "declined" if outcome["declined"] else f"{outcome['passed']} of {outcome['total']} tests passed"
 
 
 def _result_table(summary: RunSummary) -> Table:
