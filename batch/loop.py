@@ -82,6 +82,9 @@ class LearningRun:
         Raises StoppedError after stop(), TransientError when the model or the sandbox stays down.
         """
         ledger, clock, run_id = self._services.ledger, self._context.clock, self.run.run_id
+        earlier = ledger.run(run_id)
+        if earlier and earlier["status"] == "done" and not ledger.failures_of(run_id):
+            return self._drive_loop()  # reads the finished thread
         settings = self.run.settings | {"task_file": self.run.task_file, "n_tasks": len(self.run.tasks)}
         ledger.begin_run(
             {"run_id": run_id, "settings": settings, "status": "running", "started_at": clock(), "ended_at": None}
