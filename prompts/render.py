@@ -25,9 +25,9 @@ def generation_messages(
     The model sees the task's visible side only: a TaskView holds no id, no hidden test and no reference.
     """
     parts = prompt_set["components"]
-    system = parts["system"]
-    if parts["skills"].strip():
-        system += f"\n\n## Skills\n{parts['skills'].strip()}"
+    system, skills = (Template(parts[name]).substitute().strip() for name in ("system", "skills"))  # $$ is one dollar
+    if skills:
+        system += f"\n\n## Skills\n{skills}"
     user = Template(parts["generate"]).substitute(
         task=_task_section(view),
         examples=_examples_section(view),
