@@ -14,7 +14,6 @@ from typing import Any
 from sandbox.channel import Channel, ChannelError
 from sandbox.launch import start_python
 from sandbox.lockdown import LEVELS
-from sandbox.namespaces import NOBODY
 from sandbox.protocol import Job, Limits
 from sandbox.recorder import blank, settle
 from sandbox.worker import Arguments, Greeting
@@ -119,7 +118,8 @@ class _WorkerHandle:
     """The application's end of a worker process."""
 
     def __init__(self, levels: list[Isolation]) -> None:
-        self._scratch = _scratch_folder()
+        self._scratch = tempfile.mkdtemp(prefix="ratchet-sandbox-")
+        os.chmod(self._scratch, 0o711)  # noqa: S103 - who runs as nobody has to pass, not to look
         ours, theirs = socket.socketpair()
         arguments: Arguments = {"control": theirs.fileno(), "scratch": self._scratch, "levels": levels}
         self._process = start_python("sandbox.worker", {**arguments}, theirs)
@@ -154,15 +154,3 @@ class _WorkerHandle:
     def _tick(self) -> None:
         if time.monotonic() > self._deadline:
             raise _NoAnswerError("it did not answer in time")
-
-
-def _scratch_folder() -> str:
-    """Make the folder of a worker, with one below for each kind of zygote."""
-    scratch = tempfile.mkdtemp(prefix="ratchet-sandbox-")
-    for role in ("program", "judge"):
-        folder = os.path.join(scratch, role)
-        os.mkdir(folder, 0o700)
-        if os.geteuid() == 0:
-            os.chown(folder, NOBODY, NOBODY)
-    os.chmod(scratch, 0o711)  # noqa: S103 - nobody has to pass, not to look
-    return scratch

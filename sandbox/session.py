@@ -136,8 +136,7 @@ def apply_ending(verdict: Verdict, ending: Ending, limits: Limits, source: Seque
         kind = "of CPU time" if ending.limit == "cpu" else "of wall time"
         settle(verdict, "timeout", f"timeout after {seconds:g} s {kind}{where}")
     elif ending.limit:
-        amount = {"memory": f"{limits.memory_mb} MB", "output": f"{limits.output_kb} KB", "processes": "processes"}
-        settle(verdict, "killed", f"the {ending.limit} limit was reached: {amount[ending.limit]}")
+        settle(verdict, "killed", f"the {_amount(ending, limits)} it may use are used up{where}")
     elif not usage["ended_itself"]:
         settle(verdict, "killed", "the program broke off the conversation with its judge")
     elif usage["signal"] is not None:
@@ -146,6 +145,17 @@ def apply_ending(verdict: Verdict, ending: Ending, limits: Limits, source: Seque
     else:
         message = f"the program exited with status {usage['exit_status']} before it returned"
         settle(verdict, "error", message, error_type="SystemExit")
+
+
+def _amount(ending: Ending, limits: Limits) -> str:
+    if ending.limit == "output" and ending.output_bytes < limits.output_kb << 9:
+        return f"{limits.file_mb} MB of disk"
+    amounts = {
+        "memory": f"{limits.memory_mb} MB of memory",
+        "output": f"{limits.output_kb} KB of output",
+        "processes": f"{limits.processes} processes",
+    }
+    return amounts[ending.limit]
 
 
 def program_error(verdict: Verdict, ending: Ending, source: Sequence[str]) -> None:

@@ -120,9 +120,15 @@ def usage_of(roots: list[int]) -> tuple[float, int, int]:
 
 def folder_bytes(folder: str) -> int:
     """Return what the files below a folder take on disk; what can't be looked at counts nothing."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
+    total, waiting = 0, [folder]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:
+            continue
+        for entry in entries:
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(parent, name)).st_blocks * 512
+                total += entry.stat(follow_symlinks=False).st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
     return total

@@ -20,6 +20,7 @@ from sandbox.findings import checked_findings
 from sandbox.judge import Findings, JudgeTask, judge
 from sandbox.launch import LevelRefusedError, ZygoteHandle
 from sandbox.lockdown import Layer
+from sandbox.namespaces import NOBODY
 from sandbox.protocol import Job, Limits
 from sandbox.recorder import blank, settle
 from sandbox.session import Ending, Session, apply_ending, limit_behind, program_error, tail
@@ -41,6 +42,7 @@ class Worker:
         """
         self._scratch = scratch
         self._zygotes: dict[str, ZygoteHandle] = {}
+        self._started = 0
         self.refusals: dict[str, str] = {}
         for level in levels:
             try:
@@ -102,9 +104,17 @@ class Worker:
             return running
         if running is not None:
             self._zygotes.pop(role).close()
-        started = ZygoteHandle(role, self.level, os.path.join(self._scratch, role), scratch_mb)
+        self._started += 1
+        started = ZygoteHandle(role, self.level, self._folder(f"{role}-{self._started}"), scratch_mb)
         self._zygotes[role] = started
         return started
+
+    def _folder(self, name: str) -> str:
+        folder = os.path.join(self._scratch, name)
+        os.mkdir(folder, 0o700)
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+        return folder
 
     def _run_functions(self, job: Job, limits: Limits, which: Sequence[int], used: Used) -> tuple[Findings, Ending]:
         task: JudgeTask = {

@@ -66,8 +66,12 @@ class Zygote:
             letter, pid = COMMAND.unpack(command)
             if letter == b"m":
                 self._fork()
-            else:
-                self._control.sendall(pack(self._finish(pid, hung_up=letter == b"e")))
+                continue
+            usage = self._finish(pid, hung_up=letter == b"e")
+            try:
+                clear(self._lockdown.scratch)
+            finally:  # where it can't be cleared, this zygote ends and the worker starts another
+                self._control.sendall(pack(usage))
 
     def prove(self, targets: Targets) -> list[str]:
         """Attack the targets from a child like any other; returns the attacks that succeeded."""
@@ -103,7 +107,6 @@ class Zygote:
         if self._lockdown.level != "full":
             _kill_group(pid)
         _, status, used = os.wait4(pid, 0)
-        clear(self._lockdown.scratch)
         code = os.waitstatus_to_exitcode(status)
         return {
             "cpu_s": used.ru_utime + used.ru_stime,
@@ -127,8 +130,10 @@ def clear(folder: str) -> None:
                 os.unlink(entry.path)
                 continue
             os.chmod(entry.path, 0o700)
-            for index, name in enumerate(os.listdir(entry.path)):
-                os.rename(os.path.join(entry.path, name), os.path.join(folder, f"{token}-{number}-{index}"))
+            for index, inner in enumerate(list(os.scandir(entry.path))):
+                if inner.is_dir(follow_symlinks=False):
+                    os.chmod(inner.path, 0o700)  # a folder is moved by those who may write to it
+                os.rename(inner.path, os.path.join(folder, f"{token}-{number}-{index}"))
             os.rmdir(entry.path)
     os.utime(folder, (0, 0))
 
