@@ -84,19 +84,20 @@ class _Field:
         self._rows.append(code)
 
     def mask(self, condition: Condition, size: int) -> Mask:
-        passes = np.fromiter((condition.test(value) for value in self._values), np.bool_, len(self._values))
-        passes[0] = condition.missing
+        passes = np.array([condition.missing, *map(condition.test, self._values[1:])], np.bool_)
         found = np.full(size, condition.missing)
         rows = np.frombuffer(self._rows, np.int32)[:size]
         found[: len(rows)] = passes[rows]
         return found
 
 
-def parsed(filters: Mapping[str, Any]) -> Group | None:
+def parsed(filters: "Mapping[str, Any] | Group") -> Group | None:
     """Return filters as a tree, the same object for the same filters; None for no filter at all.
 
     Raises MemoryRefusedError for an unknown operator or a wrong operand.
     """
+    if isinstance(filters, Group):
+        return filters if filters.parts else None
     return _parsed_text(canonical(dict(filters))) if filters else None
 
 

@@ -53,13 +53,12 @@ def forget(
     Ids that do not exist are passed over, so that forgetting again finishes what was interrupted.
     """
     with records.changing(actor=actor) as writer:
-        _secure(writer.connection)
         doomed = writer.read(memory_ids)
         summaries = _summaries(writer, list(doomed))
         doomed |= summaries
         texts = _texts(writer.connection, list(doomed.values()))
         _restore_members(writer, summaries, doomed)
-        _delete(writer, doomed, texts)
+        erase(writer, doomed, texts)
         quotations = _redact(writer.connection, [one for one in texts if len(one) >= LEAST_QUOTATION])
     quotations += sum(purge(texts) for purge in purgers)
     compact(records.home)
@@ -130,8 +129,10 @@ def _restore_members(writer: Writer, summaries: dict[str, Record], doomed: dict[
             writer.move(record, "active", cause="its summary was forgotten")
 
 
-def _delete(writer: Writer, doomed: dict[str, Record], texts: Sequence[str]) -> None:
+def erase(writer: Writer, doomed: dict[str, Record], texts: Sequence[str] = ()) -> None:
+    """Delete memories with all that hangs on them, and the cached embeddings of texts, overwriting the freed bytes."""
     ids, connection = list(doomed), writer.connection
+    _secure(connection)
     writer.log(Change(memory_id=one, event="forget", before=record.digest) for one, record in doomed.items())
     for table in (memories, *_BY_MEMORY):
         connection.execute(delete(table).where(table.c.memory_id.in_(ids)))

@@ -37,6 +37,7 @@ class Sight:
 
     kinds: tuple[str, ...] = KINDS
     hidden: bool = False  # superseded, archived and consolidated records as well
+    expired: bool = False
     watermark: int | None = None
     run_id: str = ""
     batch: int = 0
@@ -44,7 +45,7 @@ class Sight:
 
 def sight_of(horizon: Horizon, kinds: Sequence[str] = KINDS) -> Sight:
     """Return what an episode may see."""
-    return Sight(tuple(sorted(kinds)), False, horizon["watermark"], horizon["run_id"], horizon["batch"])
+    return Sight(tuple(sorted(kinds)), watermark=horizon["watermark"], run_id=horizon["run_id"], batch=horizon["batch"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class ScopeIndex:
         """Return the ids of every record in sight that passes the filters, oldest first."""
         with self._lock:
             visible = self._view(sight).visible
-            passing = self._passing(filters, len(visible), now)
+            passing = self._passing(filters, len(visible), 0.0 if sight.expired else now)
             rows = np.flatnonzero(visible if passing is None else visible & passing)
             return [self._ids[row] for row in rows[np.argsort(self._columns[SEQ, rows], kind="stable")]]
 
@@ -157,6 +158,8 @@ class ScopeIndex:
             known = self._append(row)
         else:
             self._views.clear()
+        self._expiry[known] = np.inf if row["expires_at"] is None else row["expires_at"]
+        self._expiring |= row["expires_at"] is not None
         self._columns[HIDDEN_SEQ : HIDDEN_BATCH + 1, known] = (
             row["hidden_seq"], self._number(row["hidden_run"]), row["hidden_batch"],
         )  # fmt: skip
@@ -173,8 +176,7 @@ class ScopeIndex:
         self._ids.append(row["memory_id"])
         self._rows[row["memory_id"]] = number
         self._postings.append(indexed_text(row["text"], row["entry_point"], attributes))
-        self._expiry.append(row["expires_at"] or np.inf)
-        self._expiring |= row["expires_at"] is not None
+        self._expiry.append(np.inf)
         self._attributes.append(number, {**attributes, **_own_fields(row)})
         return number
 

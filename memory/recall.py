@@ -5,11 +5,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from memory.caching import HitRate
 from memory.embeddings import Embeddings
-from memory.filters import parsed
+from memory.filters import Group, parsed
 from memory.index import Asked, ScopeIndex, Sight
 from memory.question import question_of
 from memory.ranking import WEIGHTS, Scored, Weights
@@ -18,6 +18,8 @@ from memory.record import NOTHING, MemoryRefusedError, Record, Scope
 from memory.records import changes_since
 from memory.words import words_of
 from storage.engine import Home
+
+Filters: TypeAlias = Mapping[str, Any] | Group  # as JSON, or parsed already
 
 KEPT_SCOPES = 64  # indexes in RAM; the least recently used one goes first and is rebuilt when it is asked for again
 PHRASE_CANDIDATES = 200  # records that are read to see whether they hold a quotation
@@ -32,7 +34,7 @@ class Search:
     sight: Sight = field(default_factory=Sight)
     limit: int = 10
     offset: int = 0
-    filters: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    filters: Filters = field(default_factory=lambda: NOTHING)
     weights: Weights | None = None  # None: what the question's intent calls for
 
 
@@ -79,7 +81,7 @@ class Recall:
         return self._hits(found[search.offset : wanted])
 
     def listed(
-        self, scope: Scope, *, sight: Sight, filters: Mapping[str, Any] = NOTHING, limit: int = 100, offset: int = 0
+        self, scope: Scope, *, sight: Sight, filters: Filters = NOTHING, limit: int = 100, offset: int = 0
     ) -> list[Record]:
         """Return a page of the records of a scope, oldest first."""
         memory_ids = self.index(scope).listed(sight, parsed(filters), self._now())[offset : offset + limit]

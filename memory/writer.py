@@ -105,6 +105,13 @@ class Writer:
         change = Change(memory_id=memory_id, event="merge", before=digest, after=digest, cause=cause)
         self._change(change, {"sightings": memories.c.sightings + 1})
 
+    def expire(self, record: Record, expires_at: float | None) -> None:
+        """Set when a memory expires; None: never."""
+        if record.expires_at != expires_at:
+            detail = {"expires_at": expires_at}
+            change = Change(memory_id=record.memory_id, event="state", before=record.digest, detail=detail)
+            self._change(change, {"expires_at": expires_at}, touches=False)
+
     def link(self, source: str, relation: str, targets: Sequence[str]) -> None:
         """Note that one memory summarises or supersedes others."""
         rows = [{"source": source, "relation": relation, "target": target} for target in targets]
@@ -127,9 +134,9 @@ class Writer:
             _INSERT_ORIGIN(self.connection, row)
             self._change(Change(memory_id=memory_id, event="seen", detail={"run": now["run_id"]}), {})
 
-    def _change(self, change: Change, values: Mapping[str, Any], *, hides: bool = False) -> None:
+    def _change(self, change: Change, values: Mapping[str, Any], *, hides: bool = False, touches: bool = True) -> None:
         (seq,) = self.log([change])
-        values = {**values, "changed_seq": seq, "updated_at": self.now}
+        values = {**values, "changed_seq": seq} | ({"updated_at": self.now} if touches else {})
         if hides:
             values["hidden_seq"] = seq
         self.connection.execute(update(memories).where(memories.c.memory_id == change.memory_id).values(**values))
