@@ -107,6 +107,11 @@ class Bank:
         """Return the expressions with a tag at exactly this cost, in the order in which they were found."""
         return self.by_tag[tag].get(cost, [])
 
+    def cheapest(self, tag: str) -> Iterator[Node]:
+        """Yield the expressions with a tag by rising cost."""
+        for cost in sorted(self.by_tag[tag]):
+            yield from self.by_tag[tag][cost]
+
     def offer(self, node: Node, *, given: bool = False) -> bool:
         """Add an expression unless an equal one is there; tell whether it was added."""
         try:
@@ -222,16 +227,20 @@ def partly(component: Component, args: tuple[Node, ...], visible: int) -> Node |
     """Evaluate situation by situation; None when a visible one fails, MISSING where a probe does."""
     values: list[Any] = []
     for index in range(len(args[0].values)):
-        views = [_View(arg.values[index]) for arg in args]
-        try:
-            if any(view.values[0] is MISSING for view in views):
-                raise ArithmeticError("an argument failed")
-            values += component.function(*views)
-        except Exception:  # noqa: BLE001 a component raises whatever its values make it raise
-            if index < visible:
-                return None
-            values.append(MISSING)
+        value = _situation(component, [arg.values[index] for arg in args])
+        if value is MISSING and index < visible:
+            return None
+        values.append(value)
     return Node(values, cost=0, component=component, args=args)
+
+
+def _situation(component: Component, arguments: Sequence[Any]) -> Any:
+    if any(argument is MISSING for argument in arguments):
+        return MISSING
+    try:
+        return component.function(*map(_View, arguments))[0]
+    except Exception:  # noqa: BLE001 a component raises whatever its values make it raise
+        return MISSING
 
 
 def _compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:

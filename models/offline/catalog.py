@@ -67,10 +67,9 @@ def _repeat(items: Any, times: int) -> Any:
 def _power(base: float, exponent: float) -> Any:
     if abs(base) > MAX_INTEGER or abs(exponent) > 64:
         raise OverflowError("too large for the search")
-    value = base**exponent
-    if isinstance(value, complex):
-        raise ArithmeticError("not a real number")
-    return value
+    if base < 0 and exponent != int(exponent):
+        raise ValueError("not a real number")
+    return base**exponent
 
 
 @cache
@@ -157,6 +156,19 @@ def components() -> tuple[Component, ...]:
             )
         )
     return tuple(made)
+
+
+@cache
+def conditional_component() -> Component:
+    """Return the component of two branches: the first argument if the second is true, else the third."""
+    template = "a if b else c"
+    return Component(
+        name="if_else",
+        patterns=("X", "B", "X"),
+        cost=3,
+        function=compile_template(template, 3, {}),
+        template=ast.parse(template, mode="eval").body,
+    )
 
 
 @cache

@@ -82,7 +82,7 @@ class OfflineChatModel(BaseChatModel):
 
 
 def answer_text(solution: Solution) -> str:
-    """Return what the model says: how it was found, and one block with the whole program; no block when nothing fits."""
+    """Return what the model says: how the program was found, and one block with it; no block when nothing fits."""
     if not solution.code:
         return f"I have no program for this. {solution.how}"
     return f"{solution.how}\n\n```python\n{solution.code.rstrip()}\n```"
@@ -102,6 +102,7 @@ def _metadata(solution: Solution) -> dict[str, Any]:
         "stage": solution.stage,
         "alternatives": solution.alternatives,
         "memories_used": solution.memories_used,
+        "memories_refused": solution.memories_refused,
         "skills_used": solution.skills_used,
         "skills_ignored": solution.skills_ignored,
         "stopped_by_time": solution.stopped,

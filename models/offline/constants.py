@@ -8,7 +8,7 @@ from models.offline.examples import Example
 
 _NUMBER_WORDS: Final = dict(
     zip(
-        "zero one two three four five six seven eight nine ten eleven twelve".split(),
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],
         range(13),
         strict=True,
     )

@@ -147,12 +147,15 @@ class Pool:
         """Apply a form; None when a visible situation fails."""
         values: list[Any] = []
         for index, (sequence, (i, j)) in enumerate(zip(self.sequences, self.bounds, strict=True)):
-            try:
-                if sequence is None:
-                    raise ArithmeticError("the sequence is missing")
-                values.append(form.apply(sequence, list(body[i:j])))
-            except Exception:  # noqa: BLE001 keys may be of types that cannot be compared, hashed or joined
-                if index < visible:
-                    return None
-                values.append(MISSING)
+            value = MISSING if sequence is None else _one(form, sequence, list(body[i:j]))
+            if value is MISSING and index < visible:
+                return None
+            values.append(value)
         return values
+
+
+def _one(form: Form, sequence: Any, values: list[Any]) -> Any:
+    try:
+        return form.apply(sequence, values)
+    except (TypeError, ValueError, IndexError, ArithmeticError):  # keys that cannot be compared, hashed or joined
+        return MISSING

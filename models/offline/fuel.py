@@ -32,17 +32,22 @@ STEPS: Final = 3_000
 """Loop turns and calls that one evaluation may take."""
 MAX_SIZE: Final = 10_000
 
-_FORBIDDEN: Final = frozenset(
-    "open exec eval compile input breakpoint globals locals vars dir getattr setattr delattr exit quit help "
-    "memoryview object super type classmethod staticmethod property print".split()  # noqa: SIM905 a table of words
-)
+
+def _is_error(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
+
+
+_NAMES: Final = """
+    open exec eval compile input breakpoint globals locals vars dir getattr setattr delattr exit quit help
+    memoryview object super type classmethod staticmethod property print
+    """
+_FORBIDDEN: Final = frozenset(_NAMES.split())
+_ERRORS: Final = (ValueError, TypeError, KeyError, IndexError, ZeroDivisionError, Exception)
 _BUILTINS: Final = {
     name: value
     for name, value in vars(builtins).items()
-    if not name.startswith("_")
-    and name not in _FORBIDDEN
-    and not (isinstance(value, type) and issubclass(value, BaseException))
-} | {e.__name__: e for e in (ValueError, TypeError, KeyError, IndexError, ZeroDivisionError, Exception)}
+    if not name.startswith("_") and name not in _FORBIDDEN and not _is_error(value)
+} | {error.__name__: error for error in _ERRORS}
 
 
 class RefusedCodeError(ValueError):
@@ -143,7 +148,8 @@ def load(tree: ast.Module, fuel: Fuel) -> dict[str, Any]:
         "_lshift": _lshift,
     }
     copy = ast.parse(ast.unparse(tree))
-    instrumented = ast.fix_missing_locations(_Instrument().visit(copy))
+    _Instrument().visit(copy)
+    instrumented = ast.fix_missing_locations(copy)
     fuel.left = STEPS
     try:
         exec(compile(instrumented, "<memory>", "exec"), names)  # noqa: S102 checked above, in a limited process

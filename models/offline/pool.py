@@ -61,6 +61,8 @@ class Worker:
             raise WorkerDiedError(str(error)) from error
         if not isinstance(answer, dict):
             raise WorkerDiedError("its answer is no object")
+        if "failure" in answer:
+            raise TransientError(f"the search failed: {answer['failure']}")
         return answer
 
     def _read(self, size: int, deadline: float) -> bytes:

@@ -2,43 +2,62 @@
 
 import ast
 from collections.abc import Sequence
+from dataclasses import dataclass
 from marshal import dumps
 from typing import Final
 
 from models.offline.expression import Node, source_of
-from models.offline.search import Problem
+from models.offline.problem import Problem
 from models.offline.values import MISSING, in_order
 from models.offline.words import stem
 
 UNUSED_ARGUMENT: Final = 6.0
-CONSTANT: Final = 6.0
+CONSTANT_RESULT: Final = 6.0
+CONSTANT_LEAF: Final = 0.5
+UNUSED_MEMORY: Final = 3.0
 PROBE_ERROR: Final = 2.0
 COVERAGE: Final = 5.0
 
 
-def ranked(fits: Sequence[Node], problem: Problem, words: set[str]) -> list[Node]:
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for and against a program besides the examples."""
+
+    words: frozenset[str]
+    """Stems of the task's words."""
+    named: frozenset[str] = frozenset()
+    """Ids of the memories that the task names."""
+    probe_error: float = PROBE_ERROR
+
+
+def ranked(fits: Sequence[Node], problem: Problem, evidence: Evidence) -> list[Node]:
     """Return the fitting expressions, best first: cheap, total, using all arguments, explained by the task's words."""
-    scored = [(penalty(node, problem, words), index, node) for index, node in enumerate(_distinct(fits))]
+    scored = [(penalty(node, problem, evidence), index, node) for index, node in enumerate(_distinct(fits))]
     scored.sort(key=lambda row: row[:2])
     return [node for _, _, node in scored]
 
 
-def penalty(node: Node, problem: Problem, words: set[str]) -> float:
+def penalty(node: Node, problem: Problem, evidence: Evidence) -> float:
     """Return how unlikely an expression is to be what was meant; lower is better."""
-    used = {n.leaf.id for n in node.walk() if isinstance(n.leaf, ast.Name)}
+    parts = list(node.walk())
+    used = {n.leaf.id for n in parts if isinstance(n.leaf, ast.Name)}
+    used |= {n.id for part in parts if part.leaf for n in ast.walk(part.leaf) if isinstance(n, ast.Name)}
     unused = sum(name not in used for name in problem.params)
     values = [in_order(value) for value in node.values if value is not MISSING]
     constant = len(values) > 1 and all(repr(value) == repr(values[0]) for value in values[1:])
+    memories = {n.component.memory for n in parts if n.component}
     return (
         node.cost
         + UNUSED_ARGUMENT * unused
-        + CONSTANT * constant
-        + PROBE_ERROR * node.misses
-        - COVERAGE * coverage(node, words)
+        + CONSTANT_RESULT * constant
+        + evidence.probe_error * node.misses
+        + UNUSED_MEMORY * len(evidence.named - memories)
+        + CONSTANT_LEAF * sum(isinstance(n.leaf, ast.Constant) for n in parts)
+        - COVERAGE * coverage(node, evidence.words)
     )
 
 
-def coverage(node: Node, words: set[str]) -> float:
+def coverage(node: Node, words: frozenset[str]) -> float:
     """Return the share of an expression's components that the task's words speak of, in [0, 1]."""
     parts = [n.component for n in node.walk() if n.component and n.component.words]
     if not parts:

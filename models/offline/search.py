@@ -1,8 +1,7 @@
 """One search: a bank over the arguments, banks over the elements of sequences, forms between them, deduced goals."""
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from models.offline.catalog import Component, compile_template
 from models.offline.deduce import Deduced, deduce
 from models.offline.expression import Node, leaf
 from models.offline.forms import FORMS, Form, Pool
+from models.offline.problem import Problem
 
 MAX_COST: Final = 24
 # Cost up to which sequences are looked for before any goal is deduced for their elements.
@@ -19,32 +19,6 @@ MAX_SEQUENCES: Final = 8
 MAX_POOL: Final = 400
 _FORM_BY_NAME: Final = {form.name: form for form in FORMS}
 _VARIABLES: Final = ("x", "y", "z", "item", "each", "one")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A task in the search's terms."""
-
-    params: tuple[str, ...]
-    inputs: tuple[tuple[Any, ...], ...]
-    """Argument tuples: the visible examples, then the probes."""
-    outputs: tuple[Any, ...]
-    """Of the visible examples."""
-    constants: tuple[tuple[Any, int], ...]
-
-    @property
-    def visible(self) -> int:
-        """Number of visible examples."""
-        return len(self.outputs)
-
-    def constant_leaves(self, situations: int) -> list[Node]:
-        """Return a leaf per constant."""
-        return [leaf(repr(value), [value] * situations, cost) for value, cost in self.constants]
-
-    def argument_leaves(self) -> list[Node]:
-        """Return a leaf per parameter."""
-        columns = zip(*self.inputs, strict=True)
-        return [leaf(name, list(column), 1) for name, column in zip(self.params, columns, strict=True)]
 
 
 class Elements:
@@ -166,8 +140,8 @@ class Search:
     def surroundings(self, sequence: Node) -> list[Node]:
         """Return the outer expressions that a lambda body may use: arguments and cheap numbers and texts."""
         near = [node for tag in ("X",) for cost in (1, 2) for node in self.bank.nodes(tag, cost)]
-        chosen = [n for n in near if (n.component or n.leaf is not None and n.cost == 1) and not _constant(n)]
-        return [n for n in chosen if n is not sequence or True][:6]
+        chosen = [n for n in near if (n.component or (n.leaf is not None and n.cost == 1)) and not _constant(n)]
+        return chosen[:6]
 
     def deepen(self, shares: Sequence[float]) -> None:
         """Search until the budget is used up: deduced goals first, then everything by cost.
@@ -227,7 +201,3 @@ class Search:
 
 def _constant(node: Node) -> bool:
     return isinstance(node.leaf, ast.Constant) or not any(isinstance(n.leaf, ast.Name) for n in node.walk())
-
-
-Finisher = Callable[[Node], Node | None]
-Leaves = Iterable[Node]

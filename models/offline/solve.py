@@ -1,29 +1,30 @@
 """A request answered: staged search, ranking, and the program that is printed."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 from models.offline.bank import Budget
-from models.offline.catalog import Component, components
-from models.offline.constants import constants
-from models.offline.examples import Example
-from models.offline.expression import Node, program
-from models.offline.forms import FORMS, Form
+from models.offline.catalog import conditional_component
+from models.offline.conditional import two_branches
+from models.offline.expression import Node, leaf, program
+from models.offline.feedback import Lessons, lessons_of, observe
 from models.offline.memories import Library, library
 from models.offline.parse import Request
-from models.offline.probes import probes
-from models.offline.rank import ranked
-from models.offline.search import Problem, Search
-from models.offline.words import stem, words_in
+from models.offline.pricing import NAMED, prices, stages
+from models.offline.problem import Problem, guarded, problem_of
+from models.offline.rank import PROBE_ERROR, Evidence, ranked
+from models.offline.search import Search
+from models.offline.skills import Skill, applying, parse_skills, price_changes
+from models.offline.words import words_in
 
 DEDUCTION_SHARES: Final = (0.3, 0.1, 0.05)
-STAGES: Final = ((16, 0.15), (40, 0.3), (90, 0.35), (400, 0.2))
-"""Number of components of a stage, and its share of the budget."""
-EARLY_STAGES: Final = frozenset({"16 components"})
-"""Stages whose finds wait for those of the next: so few components explain little."""
-NAMED: Final = 2
-"""Price up to which a memory counts as named by the task."""
+"""Of a stage's budget, for the elements of the first, second and third sequence."""
+GUARD_SHARE: Final = 0.25
+"""Of the budget, kept for the search without the empty cases where there are any."""
+MAX_CHECKED_SKILLS: Final = 2
+AFTER_A_CRASH: Final = 3.0
+"""How much worse failing on a probe is once an attempt has raised."""
 
 
 @dataclass
@@ -34,119 +35,124 @@ class Solution:
     """The program; "" when nothing fits."""
     how: str = ""
     candidates: int = 0
-    stage: str = ""
+    stage: str = "none"
     alternatives: int = 0
-    """Number of different expressions that fit the examples."""
+    """Number of differently behaving expressions that fit the examples."""
     memories_used: list[str] = field(default_factory=list)
+    memories_refused: int = 0
+    """Memories whose code the search does not run."""
     skills_used: list[str] = field(default_factory=list)
+    """Skill lines without which the answer would be another one."""
     skills_ignored: int = 0
     stopped: bool = False
     """The safety net of CPU time ended the search: on another machine the answer may differ."""
 
 
+@dataclass(frozen=True)
+class _Found:
+    fits: Sequence[Node]
+    """Best first."""
+    stage: str = "none"
+
+
 def solve(request: Request, purse: Budget) -> Solution:
-    """Search for a program within a budget. Returns a Solution without code when the request is unclear or nothing fits."""
-    problem = problem_of(request)
-    if problem is None:
-        return Solution(how="The task has no signature with examples that I can read.")
-    budget = purse.total
-    words = set(words_in(request.text))
-    taken = {*problem.params, request.signature.name if request.signature else ""}
-    shelf = library(request.memories, words, taken)
-    ordered = by_relevance(applicable(components(), problem), words)
-    forms = [(form, max(1, form.cost - bool(_explained(form.words, words)))) for form in FORMS]
-    fits: list[Node] = []
-    stage = ""
-    for stage, chosen, share in stages(shelf, ordered):
-        fits += _searched(problem, chosen, forms, purse, int(budget * share))
-        if fits and stage not in EARLY_STAGES:
-            break
-    if not fits:
-        how = f"Nothing that fits the examples after {purse.spent} candidates."
-        return Solution(how=how, candidates=purse.spent, stage="none", stopped=purse.stopped)
-    best = ranked(fits, problem, words)
-    code = program(best[0], request.signature.header if request.signature else "")
-    return Solution(
-        code=code,
-        how=f"Found by search with {stage} after {purse.spent} candidates.",
+    """Search for a program within a budget. Gives a Solution without code when nothing fits or nothing is asked."""
+    lessons = lessons_of(request)
+    problem = problem_of(request, lessons.examples)
+    skills = parse_skills(request.skills)
+    if problem is None or request.signature is None:
+        return Solution(how="I find no function with an example call in this.", skills_ignored=skills.ignored)
+    observe(lessons, request, problem)
+    words = frozenset(words_in(request.text))
+    shelf = library(request.memories, words, {*problem.params, request.signature.name})
+    applied = applying(skills, words, request.text, problem)
+    task = _Task(request, problem, words, shelf, lessons)
+    found = task.search(applied, purse)
+    solution = Solution(
         candidates=purse.spent,
-        stage=stage,
-        alternatives=len(best),
+        stage=found.stage,
+        alternatives=len(found.fits),
+        memories_refused=shelf.refused,
+        skills_ignored=skills.ignored,
         stopped=purse.stopped,
-        memories_used=sorted({n.component.memory for n in best[0].walk() if n.component and n.component.memory}),
     )
+    if not found.fits:
+        solution.how = f"Nothing that fits the examples after {purse.spent} candidates."
+        return solution
+    best = found.fits[0]
+    solution.code = program(best, request.signature.header)
+    solution.how = f"Found by search with {found.stage} after {purse.spent} candidates."
+    solution.memories_used = sorted({n.component.memory for n in best.walk() if n.component and n.component.memory})
+    solution.skills_used = task.decisive(applied, best, solution.code, Budget(purse.total))
+    return solution
 
 
-def stages(shelf: Library, ordered: Sequence[Component]) -> Iterator[tuple[str, list[Component], float]]:
-    """Yield the stages of a search: name, components, share of the budget."""
-    known = [*shelf.whole, *shelf.parts]
-    named = [part for part in known if part.cost <= NAMED]
-    if named:
-        yield "memories that the task names", named, 0.1
-    if known:
-        yield "memories", [*known, *ordered[: STAGES[0][0]]], 0.2
-    for count, share in STAGES:
-        yield f"{count} components", [*known, *ordered[:count]], share * (0.7 if known else 1.0)
+@dataclass(frozen=True)
+class _Task:
+    request: Request
+    problem: Problem
+    words: frozenset[str]
+    shelf: Library
+    lessons: Lessons
+
+    def search(self, skills: Sequence[Skill], purse: Budget) -> _Found:
+        """Search stage by stage; the empty cases split off if nothing fits otherwise."""
+        special = guarded(self.problem, self.request.text)
+        with purse.limited(int(purse.total * (1 - GUARD_SHARE)) if special else purse.total):
+            found = self._staged(self.problem, skills, purse, conditionals=True)
+            if found.fits:
+                return found
+        if special is None:
+            return _Found(())
+        found = self._staged(special.rest, skills, purse, conditionals=False)
+        wrapped = [_guard(node, special.param, special.otherwise) for node in found.fits]
+        return _Found(wrapped, f"{found.stage}, empty cases apart" if wrapped else "none")
+
+    def _staged(self, problem: Problem, skills: Sequence[Skill], purse: Budget, *, conditionals: bool) -> _Found:
+        changes = price_changes(skills)
+        priced = prices(problem, self.words, changes, slow=self.lessons.slow)
+        budget = purse.left
+        fits: list[Node] = []
+        search = None
+        for stage in stages(self.shelf, priced, changes):
+            search = Search(problem, stage.components, priced.forms, purse)
+            with purse.limited(int(budget * stage.share)):
+                search.deepen(DEDUCTION_SHARES)
+            fits += self._new(search.fits, problem)
+            if fits and not stage.early:
+                return _Found(ranked(fits, problem, self._evidence()), stage.name)
+        if search and conditionals and not fits:
+            fits = self._new(two_branches(search.bank, problem.outputs), problem)
+            return _Found(ranked(fits, problem, self._evidence()), "two branches" if fits else "none")
+        return _Found(ranked(fits, problem, self._evidence()), "all components" if fits else "none")
+
+    def _new(self, fits: Sequence[Node], problem: Problem) -> list[Node]:
+        """Drop what behaves like an earlier attempt."""
+        if problem is not self.problem:
+            return list(fits)
+        return [node for node in fits if not self.lessons.repeats(node.values)]
+
+    def _evidence(self) -> Evidence:
+        named = frozenset(part.memory for part in self.shelf.whole if part.cost < NAMED)
+        factor = AFTER_A_CRASH if self.lessons.crashed else 1.0
+        return Evidence(self.words, named, PROBE_ERROR * factor)
+
+    def decisive(self, skills: Sequence[Skill], best: Node, code: str, purse: Budget) -> list[str]:
+        """Return the lines without which the same search gives another program; only those are called used."""
+        names = {n.component.name for n in best.walk() if n.component}
+        suspects = [s for s in skills if any(name in names and change < 0 for name, change in s.changes)]
+        used = []
+        for skill in suspects[:MAX_CHECKED_SKILLS]:
+            others = [other for other in skills if other is not skill]
+            found = self.search(others, Budget(purse.total))
+            header = self.request.signature.header if self.request.signature else ""
+            if not found.fits or program(found.fits[0], header) != code:
+                used.append(skill.line)
+        return used
 
 
-def _searched(
-    problem: Problem, chosen: Sequence[Component], forms: Sequence[tuple[Form, int]], purse: Budget, share: int
-) -> list[Node]:
-    with purse.limited(share):
-        search = Search(problem, chosen, forms, purse)
-        search.deepen(DEDUCTION_SHARES)
-    return search.fits
-
-
-def problem_of(request: Request) -> Problem | None:
-    """Turn a request into a problem; None when it has no signature or no example that fits it."""
-    signature = request.signature
-    if signature is None:
-        return None
-    examples = [e for e in request.examples if len(e.args) == len(signature.params)]
-    if not examples or not signature.params:
-        return None
-    inputs = [e.args for e in examples]
-    return Problem(
-        params=signature.params,
-        inputs=(*inputs, *probes(inputs)),
-        outputs=tuple(e.expected for e in examples),
-        constants=tuple(constants(request.text, examples)),
-    )
-
-
-def by_relevance(parts: Sequence[Component], words: set[str]) -> list[Component]:
-    """Order components by cost, those that the task's words speak of first and cheaper."""
-    priced = []
-    for index, part in enumerate(parts):
-        hits = len(_explained(part.words, words))
-        price = max(1, part.cost - (hits > 0))
-        priced.append((part.cost - 2 * min(hits, 2), index, replace(part, cost=price)))
-    priced.sort(key=lambda row: row[:2])
-    return [part for _, _, part in priced]
-
-
-def applicable(parts: Sequence[Component], problem: Problem) -> list[Component]:
-    """Return the components to which a problem's values give anything to work on."""
-    held = _held([problem.inputs, problem.outputs])
-    needs = {"S": str, "LS": str, "CS": str, "D": dict, "LD": dict, "DN": dict, "DL": dict, "F": float, "Z": set}
-    return [part for part in parts if all(needs[tag] in held for tag in part.patterns if tag in needs)]
-
-
-def _held(value: Any) -> set[type]:
-    """Return the types of a value and of everything in it; numbers and texts are turned into each other freely."""
-    kinds = {type(value)}
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | set) else ()
-    for part in parts:
-        kinds |= _held(part)
-    return kinds
-
-
-def _explained(known: frozenset[str], words: set[str]) -> set[str]:
-    return {stem(word) for word in known} & words
-
-
-def visible_examples(request: Request) -> list[Example]:
-    """Return the examples whose number of arguments fits the signature."""
-    params: Any = request.signature.params if request.signature else ()
-    return [e for e in request.examples if len(e.args) == len(params)]
+def _guard(node: Node, param: str, otherwise: object) -> Node:
+    test = leaf(param, node.values, 1)
+    default = leaf(repr(otherwise), [otherwise] * len(node.values), 1)
+    component = conditional_component()
+    return Node(node.values, cost=node.cost + 3, component=component, args=(node, test, default))

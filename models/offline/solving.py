@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import gcd
-from os.path import commonprefix
 from typing import Any, Final
 
 from models.offline.catalog import Component, compile_template
@@ -83,12 +82,12 @@ def _affine(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
     points = sorted(set(zip(values, wanted, strict=True)))
     if len(points) < 3 or points[0][0] == points[1][0]:
         return
-    slope = (points[1][1] - points[0][1]) / (points[1][0] - points[0][0])
-    if slope in (0, 1) or slope != int(slope):
+    slope, rest = divmod(points[1][1] - points[0][1], points[1][0] - points[0][0])
+    if slope in (0, 1) or rest:
         return
-    offset = points[0][1] - int(slope) * points[0][0]
-    if offset and all(same(int(slope) * v + offset, w) for v, w in points):
-        yield Solved("a * b + c" if offset > 0 else "a * b - c", (int(slope), abs(offset)), 5)
+    offset = points[0][1] - slope * points[0][0]
+    if offset and all(same(slope * v + offset, w) for v, w in points):
+        yield Solved("a * b + c" if offset > 0 else "a * b - c", (slope, abs(offset)), 5)
 
 
 def _clamp(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
@@ -194,6 +193,13 @@ def _affixes(values: Sequence[str], wanted: Sequence[bool]) -> Iterator[Solved]:
         yield Solved("a.endswith(b)", (tail[::-1],))
     for c in sorted(set(yes[0]).intersection(*yes[1:]) - set().union(*no)):
         yield Solved("b in a", (c,))
+
+
+def commonprefix(texts: Sequence[str]) -> str:
+    """Return the longest text with which all begin."""
+    first, last = min(texts), max(texts)
+    same_until = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:same_until]
 
 
 def _shortest(whole: str, fits: Callable[[str], bool]) -> str:

@@ -109,8 +109,7 @@ def same(got: Any, expected: Any) -> bool:
     if type(expected) is float or type(got) is float:
         if type(got) not in (int, float) or type(expected) not in (int, float):
             return False
-        close: bool = got == expected or abs(got - expected) <= FLOAT_TOLERANCE * max(1.0, abs(expected))
-        return close
+        return _close(got, expected)
     if type(got) is not type(expected):
         return False
     if isinstance(expected, list | tuple):
@@ -118,6 +117,13 @@ def same(got: Any, expected: Any) -> bool:
     if isinstance(expected, dict):
         return got.keys() == expected.keys() and all(same(got[key], value) for key, value in expected.items())
     return bool(got == expected)
+
+
+def _close(got: float, expected: float) -> bool:
+    try:
+        return got == expected or abs(got - expected) <= FLOAT_TOLERANCE * max(1.0, abs(expected))
+    except OverflowError:  # an int beyond every float
+        return False
 
 
 def holds_floats(value: Any) -> bool:

@@ -4,12 +4,13 @@ import re
 from functools import cache
 from typing import Final
 
-_STOP: Final = frozenset(
-    "a an the of to in is are be been it its this that these those and or by with from for as at on if then else "
-    "which you your we i will should must can may given input output function write return returns returning returned "
-    "list lists string strings int str integer integers array value values example examples following called takes "
-    "not no do does also such than their they there when has have was all each every".split()
-)
+_COMMON: Final = """
+    a an the of to in is are be been it its this that these those and or by with from for as at on if then else
+    which you your we i will should must can may given input output function write return returns returning returned
+    list lists string strings int str integer integers array value values example examples following called takes
+    not no do does also such than their they there when has have was all each every
+    """
+_STOP: Final = frozenset(_COMMON.split())
 
 
 @cache

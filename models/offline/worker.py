@@ -57,6 +57,8 @@ def _answer(payload: bytes) -> bytes:
         solution = asdict(solve(request, budget))
     except RecursionError:
         solution = {"how": "The task is nested too deeply for me."}
+    except Exception as error:  # noqa: BLE001 reported to the caller: this process must go on serving
+        solution = {"failure": f"{type(error).__name__}: {error}"[:500]}
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, with_timer)

@@ -194,6 +194,10 @@ def grouped(items, key):
     return groups
 
 
+def day_of(text):
+    return datetime.date.fromisoformat(text)
+
+
 def is_leap_year(year):
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 

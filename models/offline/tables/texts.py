@@ -93,15 +93,15 @@ count_each  | S | 3 | {c: a.count(c) for c in a} | count each frequency occurren
 month       | S | 3 | int(a[5:7]) | month
 year        | S | 3 | int(a[:4]) | year
 day         | S | 3 | int(a[8:10]) | day
-weekday     | S | 3 | datetime.date.fromisoformat(a).weekday() | weekday day week monday
-weekday_name | S | 4 | datetime.date.fromisoformat(a).strftime("%A") | weekday name day week
-month_name  | S | 4 | datetime.date.fromisoformat(a).strftime("%B") | month name
-is_weekend  | S | 3 | datetime.date.fromisoformat(a).weekday() >= 5 | weekend saturday sunday
+weekday     | S | 3 | day_of(a).weekday() | weekday day week monday
+weekday_name | S | 4 | day_of(a).strftime("%A") | weekday name day week
+month_name  | S | 4 | day_of(a).strftime("%B") | month name
+is_weekend  | S | 3 | day_of(a).weekday() >= 5 | weekend saturday sunday
 quarter     | S | 3 | (int(a[5:7]) + 2) // 3 | quarter
-day_of_year | S | 4 | datetime.date.fromisoformat(a).timetuple().tm_yday | day year
-days_apart  | S S | 3 | abs((datetime.date.fromisoformat(a) - datetime.date.fromisoformat(b)).days) | days between apart difference
-days_until  | S S | 4 | (datetime.date.fromisoformat(b) - datetime.date.fromisoformat(a)).days | days until between after since
-add_days    | S I | 3 | (datetime.date.fromisoformat(a) + datetime.timedelta(days=b)).isoformat() | days after later add next before
+day_of_year | S | 4 | day_of(a).timetuple().tm_yday | day year
+days_apart  | S S | 3 | abs((day_of(a) - day_of(b)).days) | days between apart difference
+days_until  | S S | 4 | (day_of(b) - day_of(a)).days | days until between after since
+add_days    | S I | 3 | (day_of(a) + datetime.timedelta(days=b)).isoformat() | days after later add next before
 flip_date   | S CS | 4 | b.join(a.split("-")[::-1]) | date format european reverse
 valid_date  | S CS | 5 | re.fullmatch(b, a) is not None | valid format
 minutes     | S | 3 | int(a[:2]) * 60 + int(a[3:5]) | minutes time hours clock midnight

@@ -1,0 +1,79 @@
+"""What earlier attempts and their outcomes say: examples to add, behaviour to avoid, fragility to weigh."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.offline.catalog import helper_sources
+from models.offline.examples import Example, examples_in
+from models.offline.fuel import STEPS, Fuel, RefusedCodeError, checked, load
+from models.offline.parse import Request
+from models.offline.problem import Problem
+from models.offline.values import MISSING, same
+
+_CRASH = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b|\braised\b|\bexception\b")
+_SLOW = re.compile(r"time ?out|timed out|too slow|time limit", re.IGNORECASE)
+
+
+@dataclass
+class Lessons:
+    """What to do differently."""
+
+    examples: list[Example] = field(default_factory=list)
+    """Visible failures that the task's examples do not hold."""
+    crashed: bool = False
+    """An attempt raised: programs that fail on probes are worse than usual."""
+    slow: bool = False
+    """An attempt took too long."""
+    behaviours: list[list[Any]] = field(default_factory=list)
+    """Values of earlier attempts in every situation: what behaves alike fails alike."""
+
+    def repeats(self, values: list[Any]) -> bool:
+        """Tell whether an expression behaves like an earlier attempt in every situation."""
+        return any(_alike(values, known) for known in self.behaviours)
+
+
+def lessons_of(request: Request) -> Lessons:
+    """Read the outcomes of the attempts in a request."""
+    lessons = Lessons()
+    known = {repr(example.args) for example in request.examples}
+    name = request.signature.name if request.signature else ""
+    for attempt in request.attempts:
+        lessons.crashed |= bool(_CRASH.search(attempt.outcome))
+        lessons.slow |= bool(_SLOW.search(attempt.outcome))
+        lessons.examples += [e for e in examples_in(attempt.outcome, name) if repr(e.args) not in known]
+    return lessons
+
+
+def observe(lessons: Lessons, request: Request, problem: Problem) -> None:
+    """Run earlier attempts on the problem's inputs, so that their behaviour is not offered again."""
+    for attempt in request.attempts:
+        values = behaviour(attempt.code, problem, request.signature.name if request.signature else "")
+        if values is not None:
+            lessons.behaviours.append(values)
+
+
+def behaviour(code: str, problem: Problem, name: str) -> list[Any] | None:
+    """Return what a program gives for every input, MISSING where it fails; None when it cannot be run."""
+    fuel = Fuel()
+    try:
+        function = load(checked(code), fuel).get(name)
+    except RefusedCodeError:
+        return None
+    if not callable(function) or name in helper_sources():
+        return None
+    values: list[Any] = []
+    for inputs in problem.inputs:
+        fuel.left = STEPS
+        try:
+            values.append(function(*inputs))
+        except Exception:  # noqa: BLE001 the attempt is a stranger's code
+            values.append(MISSING)
+    return values
+
+
+def _alike(values: list[Any], known: list[Any]) -> bool:
+    return all(
+        (a is MISSING and b is MISSING) or (a is not MISSING and b is not MISSING and same(a, b))
+        for a, b in zip(values, known, strict=True)
+    )
