@@ -17,7 +17,7 @@ from graphs.version import graph_version
 from models.factory import model_id
 from prompts.registry import shipped_prompt_set
 from runtime.build import Services, model_spec
-from runtime.context import Context
+from runtime.context import SERVICES, Context
 from runtime.settings import Settings
 from state.episode import EpisodeSpec
 from state.errors import SetupError
@@ -107,10 +107,7 @@ class LearningRun:
     def _context_with_runner(self) -> Context:
         services = self._services
         settings = services.settings
-        common: dict[str, Any] = {
-            name: getattr(services, name)
-            for name in ("settings", "contents", "tasks", "ledger", "memory", "prompts", "model", "sandbox", "rewards")
-        }
+        common: dict[str, Any] = {name: getattr(services, name) for name in SERVICES}
         episode_context = Context(**common, events=self._events)
         self._runner = ThreadRunner(episode_context, settings.home, settings.concurrency)
         return Context(**common, events=self._events, checkpointer=self._saver, run_episodes=self._runner.run)

@@ -25,9 +25,9 @@ Node = TypeVar("Node", bound=Callable[..., Any])
 RETRY = RetryPolicy(retry_on=TransientError, max_attempts=4, initial_interval=0.5, backoff_factor=3.0)
 
 
-def episode_graph() -> StateGraph[EpisodeState, Context, EpisodeState, EpisodeState]:
+def episode_graph(context: type[Any] = Context) -> StateGraph[EpisodeState, Context, EpisodeState, EpisodeState]:
     """Build the episode graph; the caller compiles it with a saver."""
-    graph = StateGraph(EpisodeState, context_schema=Context)
+    graph = StateGraph(EpisodeState, context_schema=context)
     graph.add_node("retrieve", told(retrieve))
     graph.add_node("generate", told(generate), retry_policy=RETRY)
     graph.add_node("execute", told(execute), retry_policy=RETRY)

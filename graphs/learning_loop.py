@@ -27,9 +27,11 @@ STEPS: dict[Hashable, str] = {
 }
 
 
-def learning_loop_graph() -> StateGraph[LearningState, Context, LearningState, LearningState]:
+def learning_loop_graph(
+    context: type[Any] = Context,
+) -> StateGraph[LearningState, Context, LearningState, LearningState]:
     """Build the learning loop; the caller compiles it with a saver."""
-    graph = StateGraph(LearningState, context_schema=Context)
+    graph = StateGraph(LearningState, context_schema=context)
     graph.add_node("supervise", supervise)
     graph.add_node("plan_batch", plan_batch)
     graph.add_node("run_episodes", run_episodes)

@@ -22,6 +22,9 @@ from state.ledger import FinishedEpisode
 from storage.contents import ContentStore
 from telemetry.events import Sink, ignore
 
+# Fields of Context that runtime.build.Services fills.
+SERVICES = ("settings", "contents", "tasks", "ledger", "memory", "prompts", "model", "sandbox", "rewards")
+
 
 class BatchResult(TypedDict):
     """What became of a batch: every episode is in one of the two."""

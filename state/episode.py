@@ -1,6 +1,8 @@
 """The channels of the episode graph: addresses, ids and small numbers; large texts are in the content store."""
 
-from typing import Annotated, Literal, TypeAlias, TypedDict
+from typing import Annotated, Literal, TypeAlias
+
+from typing_extensions import TypedDict
 
 from state.memory_item import Horizon, MemoryKind
 from state.reducers import latest_by_index

@@ -1,6 +1,8 @@
 """The channels of the learning loop: ids, counters and small measurements; everything else is in the ledger."""
 
-from typing import Annotated, Literal, TypeAlias, TypedDict
+from typing import Annotated, Literal, TypeAlias
+
+from typing_extensions import TypedDict
 
 from state.memory_item import Horizon
 from state.reducers import latest_by_batch

@@ -1,6 +1,8 @@
 """Rows of the ledger and of the run table."""
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
 
 from state.task import Split
 

@@ -1,6 +1,8 @@
 """What the memory keeps, and what it is asked."""
 
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias
+
+from typing_extensions import TypedDict
 
 MemoryKind: TypeAlias = Literal["episodic", "semantic", "procedural"]
 

@@ -1,6 +1,8 @@
 """A chat message as plain data."""
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from typing_extensions import TypedDict
 
 
 class Message(TypedDict):

@@ -1,6 +1,6 @@
 """The channels of the periodic graphs that the learning loop starts."""
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 
 class OptimizationState(TypedDict, total=False):

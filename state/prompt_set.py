@@ -1,6 +1,6 @@
 """Named prompt components, content-addressed."""
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 
 class PromptSet(TypedDict):

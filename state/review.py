@@ -1,6 +1,8 @@
 """What the review node says of the final attempt."""
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from typing_extensions import TypedDict
 
 
 class Finding(TypedDict):

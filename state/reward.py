@@ -1,6 +1,6 @@
 """Rewards: named components in [0, 1] and their weighted total."""
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 
 class Reward(TypedDict):

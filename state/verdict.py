@@ -1,6 +1,8 @@
 """What the sandbox says of a program."""
 
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias
+
+from typing_extensions import TypedDict
 
 VerdictStatus: TypeAlias = Literal["passed", "failed", "error", "timeout", "killed", "not_run"]
 Isolation: TypeAlias = Literal["full", "landlock", "rlimit"]
