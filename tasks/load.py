@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -104,7 +103,7 @@ def _new_task(line: bytes, line_of: Mapping[str, int]) -> Task:
     return task
 
 
-def _fields(line: bytes) -> dict[str, Any]:
+def _fields(line: bytes) -> dict[str, object]:
     try:
         value = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -118,7 +117,7 @@ def _fields(line: bytes) -> dict[str, Any]:
     return value
 
 
-def _kind_of(fields: dict[str, Any]) -> type[TaskLine | HumanEvalLine | MbppLine]:
+def _kind_of(fields: dict[str, object]) -> type[TaskLine | HumanEvalLine | MbppLine]:
     if "test_list" in fields:
         return MbppLine
     return HumanEvalLine if "test" in fields or "canonical_solution" in fields else TaskLine

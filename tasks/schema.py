@@ -2,8 +2,9 @@
 
 import ast
 import json
+from keyword import iskeyword
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, ValidationError, field_validator
 
@@ -92,7 +93,7 @@ class CheckExample(_Strict):
 KINDS = ("call", "literal", "assert", "check", "stdio")
 
 
-def _kind_of(example: Any) -> str:
+def _kind_of(example: object) -> str:
     if isinstance(example, str):
         return "assert"
     keys = example if isinstance(example, dict) else {}
@@ -147,7 +148,7 @@ class TaskLine(_Strict):
         tests += [_test(e, visible=self.tests_visible) for e in self.tests]
         if not self.entry_point and any(test["kind"] != "stdio" for test in tests):
             raise SetupError('no "entry_point", the function that the tests call')
-        if self.entry_point and not self.entry_point.isidentifier():
+        if self.entry_point and (not self.entry_point.isidentifier() or iskeyword(self.entry_point)):
             raise SetupError(f'"entry_point" should be a function name, not {self.entry_point!r}')
         split: Split | None = self.split
         return Draft(
@@ -164,6 +165,7 @@ class TaskLine(_Strict):
 
 
 def _test(example: CallExample | LiteralExample | str | CheckExample | StdioExample, *, visible: bool) -> Test:
+    """Return the test that one item of `examples` or `tests` stands for."""
     if not isinstance(example, str):
         return example.test(visible=visible)
     tree = parsed(example)
@@ -172,20 +174,30 @@ def _test(example: CallExample | LiteralExample | str | CheckExample | StdioExam
     return {"kind": "assert", "code": example, "visible": visible}
 
 
-def problem_of(error: ValidationError, line: dict[str, Any]) -> str:
+def problem_of(error: ValidationError, line: dict[str, object]) -> str:
     """Say the first thing that is wrong with a line in the words of a task file, not of pydantic."""
     first = error.errors()[0]
     path = _path(first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
     if first["type"] == "missing":
-        return f'no "{path}" (keys: {", ".join(line)})'
+        return f'no "{path}" (keys: {", ".join(_keys_at(first["loc"][:-1], line))})'
     if first["type"] == "extra_forbidden":
-        return f'unknown key "{path}" (keys: {", ".join(TaskLine.model_fields)})'
+        known = f" (keys: {', '.join(TaskLine.model_fields)})" if len(first["loc"]) == 1 else ""
+        return f'unknown key "{path}"{known}'
     if first["type"] == "value_error":
         return f'"{path}" {message}'
-    return f'"{path}" {message[0].lower() + message[1:]}, not {_short(first["input"])}'.replace(
-        "input should", "should"
-    )
+    return f'"{path}" {message}, not {_short(first["input"])}'
+
+
+def _keys_at(location: tuple[int | str, ...], line: dict[str, object]) -> list[str]:
+    """Return the keys of the object at a place of the line; the kinds in a location are no keys of it."""
+    found: object = line
+    for part in location:
+        if isinstance(found, list) and isinstance(part, int):
+            found = found[part]
+        if isinstance(found, dict) and part in found:
+            found = found[part]
+    return list(found) if isinstance(found, dict) else []
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -199,7 +211,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     return text.removeprefix(".")
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 

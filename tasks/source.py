@@ -2,7 +2,6 @@
 
 import ast
 import warnings
-from typing import Any
 
 from state.errors import SetupError
 
@@ -43,7 +42,7 @@ def is_literal(node: ast.expr) -> bool:
     return True
 
 
-def literal_text(value: Any) -> str:
+def literal_text(value: object) -> str:
     """Write a JSON value as a Python literal.
 
     Raises SetupError for what has no literal: NaN, and nesting that Python's parser cannot read back.

@@ -47,27 +47,39 @@ class Combination:
 
 def combinations_of(family: Family, level: int) -> Iterator[Combination]:
     """Yield every combination of a level whose types fit, in a fixed order."""
-    filters = [c for c in family.concepts if c.kind == "filter"]
-    maps = [c for c in family.concepts if c.kind == "map"]
-    own = [c for c in family.concepts if c.kind == "reduce"]
-    if level == 1:
-        yield from (Combination(family=family, concepts=(c,)) for c in family.concepts)
-        return
-    last = {c.gives: _reducers(family, c.gives) for c in maps}
-    if level == 2:
-        chains: list[tuple[Concept, ...]] = [*product(filters, maps), *product(filters, own)]
-        chains += [(m, r) for m in maps for r in last[m.gives]]
-    else:
-        chains = [(f, m, r) for f, m in product(filters, maps) for r in last[m.gives]]
-    yield from (Combination(family=family, concepts=chain) for chain in chains)
+    for chain in _CHAINS[level](family):
+        yield Combination(family=family, concepts=chain)
+
+
+def _singles(family: Family) -> Iterator[tuple[Concept, ...]]:
+    yield from ((concept,) for concept in family.concepts)
+
+
+def _pairs(family: Family) -> Iterator[tuple[Concept, ...]]:
+    yield from product(_of(family, "filter"), _of(family, "map"))
+    yield from product(_of(family, "filter"), _of(family, "reduce"))
+    yield from ((m, r) for m in _of(family, "map") for r in _reducers(family, m.gives))
+
+
+def _triples(family: Family) -> Iterator[tuple[Concept, ...]]:
+    for kept, changed in product(_of(family, "filter"), _of(family, "map")):
+        yield from ((kept, changed, summed) for summed in _reducers(family, changed.gives))
+
+
+_CHAINS = {1: _singles, 2: _pairs, 3: _triples}
+
+
+def _of(family: Family, kind: Kind) -> list[Concept]:
+    return [concept for concept in family.concepts if concept.kind == kind]
 
 
 def _reducers(family: Family, takes: str) -> list[Concept]:
+    """Return what can sum up results of a type: the family's own reducers, else those of numbers and words."""
     if family.is_text:
         takes = "text"
-    own = [c for c in family.concepts if c.kind == "reduce" and c.takes == takes]
+    own = [concept for concept in _of(family, "reduce") if concept.takes == takes]
     shared = SHARED_REDUCERS.get(takes)
-    return own or [c for c in (shared.concepts if shared else ()) if c.kind == "reduce"]
+    return own or (_of(shared, "reduce") if shared else [])
 
 
 def program_of(combination: Combination, codes: Mapping[Kind, str]) -> str:

@@ -6,17 +6,17 @@ that any random input tells apart.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import NamedTuple, TypeAlias, cast
 
 from state.errors import RatchetError
 from tasks.katas.combine import Combination, ablations_of, codes_of, combinations_of, mutants_of, program_of
 from tasks.katas.concepts import FAMILIES, Family, Kind
 from tasks.katas.phrasing import prompt_of
-from tasks.katas.things import LEAST_KEPT, MOST_KEPT, draw_things
+from tasks.katas.things import LEAST_KEPT, MOST_KEPT, Thing, draw_things
 
 FILE = Path(__file__).parent / "katas.jsonl"
 SEED = 2026
@@ -27,16 +27,31 @@ COUNTS = {"train": {1: 99, 2: 4}, "validation": {2: 2, 3: 1}, "test": {2: 5, 3: 
 """Katas of each family by split and level; 99: all that there are."""
 
 
+Line: TypeAlias = dict[str, object]
+
+
+class Given(NamedTuple):
+    """The arguments of one call."""
+
+    things: str | list[Thing]
+    extra: tuple[int, ...]
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """Return them in the order of the parameters."""
+        return (self.things, *self.extra)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pool:
     """Inputs of a kata, what it answers, and for each mutant the inputs that tell it apart."""
 
-    inputs: Sequence[tuple[Any, ...]]
-    answers: Sequence[Any]
+    inputs: Sequence[Given]
+    answers: Sequence[object]
     killed_by: Sequence[frozenset[int]]
 
 
-def katas() -> Iterator[dict[str, Any]]:
+def katas() -> Iterator[Line]:
     """Yield the task lines of every family, split by split."""
     for family in FAMILIES:
         chosen: set[str] = set()
@@ -45,7 +60,7 @@ def katas() -> Iterator[dict[str, Any]]:
                 yield from _some(family, split, level, count, chosen)
 
 
-def _some(family: Family, split: str, level: int, count: int, chosen: set[str]) -> Iterator[dict[str, Any]]:
+def _some(family: Family, split: str, level: int, count: int, chosen: set[str]) -> Iterator[Line]:
     candidates = [c for c in combinations_of(family, level) if c.key not in chosen]
     if level > 1:
         Random(f"{SEED}:{family.name}:{split}:{level}").shuffle(candidates)
@@ -60,7 +75,7 @@ def _some(family: Family, split: str, level: int, count: int, chosen: set[str]) 
         raise RatchetError(f"{family.name}: only {made} of {count} katas of level {level} for {split}")
 
 
-def _line(combination: Combination, split: str) -> dict[str, Any] | None:
+def _line(combination: Combination, split: str) -> Line | None:
     """Return the task line of a combination, or None when no three examples can tell all its concepts."""
     random = Random(f"{SEED}:{combination.family.name}:{combination.key}")
     pool = _pool(combination, random)
@@ -81,55 +96,57 @@ def _line(combination: Combination, split: str) -> dict[str, Any] | None:
 
 
 def _pool(combination: Combination, random: Random) -> Pool | None:
-    """Draw inputs and run the kata and its mutants on them; None when the kata is degenerate."""
-    inputs = [_input(combination, random) for _ in range(POOL)]
+    """Draw inputs and run the kata and its mutants on them; None when one of its concepts makes no difference."""
+    inputs = [_given(combination, random) for _ in range(POOL)]
     answers = _answers(combination, codes_of(combination), inputs)
-    kills = []
-    for codes in ablations_of(combination):
-        kills.append(_differing(answers, _answers(combination, codes, inputs)))
-    if len({repr(answer) for answer in answers}) <= VISIBLE or not all(kills):
+
+    def killers(mutants: Sequence[Mapping[Kind, str]]) -> list[frozenset[int]]:
+        return [_differing(answers, _answers(combination, codes, inputs)) for codes in mutants]
+
+    ablated = killers(ablations_of(combination))
+    if not all(ablated) or len({repr(answer) for answer in answers}) <= VISIBLE:
         return None
     if combination.concept("map") and _only_counts(inputs, answers):
         return None
-    kills += [_differing(answers, _answers(combination, codes, inputs)) for codes in mutants_of(combination)]
-    return Pool(inputs=inputs, answers=answers, killed_by=[killed for killed in kills if killed])
+    mutated = [killed for killed in killers(mutants_of(combination)) if killed]
+    return Pool(inputs=inputs, answers=answers, killed_by=[*ablated, *mutated])
 
 
-def _only_counts(inputs: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> bool:
-    """Tell whether every input of one length has one of two or three answers: the map's results hardly matter."""
+def _only_counts(inputs: Sequence[Given], answers: Sequence[object]) -> bool:
+    """Tell whether the answers for one length of input are as few as its counts of kept things: no more matters."""
     by_length: dict[int, set[str]] = {}
-    for arguments, answer in zip(inputs, answers, strict=True):
-        by_length.setdefault(len(arguments[0]), set()).add(repr(answer))
+    for given, answer in zip(inputs, answers, strict=True):
+        by_length.setdefault(len(given.things), set()).add(repr(answer))
     return max(map(len, by_length.values())) <= MOST_KEPT - LEAST_KEPT + 1
 
 
-def _input(combination: Combination, random: Random) -> tuple[Any, ...]:
+def _given(combination: Combination, random: Random) -> Given:
     family, kept = combination.family, combination.concept("filter")
     base = random.randint(4, 20)
-    names: dict[str, Any] = {family.extra: base} if family.extra else {}
+    names: dict[str, object] = {family.extra: base}
     is_kept = _function(f"import math\ndef f(x): return {kept.code}", "f", names) if kept else None
     things = draw_things(random, family.name, is_kept)
-    return ("".join(things) if family.is_text else things, *([base] if family.extra else []))
+    return Given("".join(map(str, things)) if family.is_text else things, (base,) if family.extra else ())
 
 
-def _answers(combination: Combination, codes: Mapping[Kind, str], inputs: Sequence[tuple[Any, ...]]) -> list[Any]:
+def _answers(combination: Combination, codes: Mapping[Kind, str], inputs: Sequence[Given]) -> list[object]:
     """Return the answers of a program; a mutant that raises answers with the name of what it raised."""
     function = _function(program_of(combination, codes), combination.key, {})
-    answers = []
-    for arguments in inputs:
+    answers: list[object] = []
+    for given in inputs:
         try:
-            answers.append(function(*arguments))
+            answers.append(function(*given.arguments))
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             answers.append(type(error).__name__)
     return answers
 
 
-def _function(program: str, name: str, names: dict[str, Any]) -> Any:
+def _function(program: str, name: str, names: dict[str, object]) -> Callable[..., bool]:
     exec(program, names)  # noqa: S102 our own concepts, put together
-    return names[name]
+    return cast("Callable[..., bool]", names[name])
 
 
-def _differing(answers: Sequence[Any], others: Sequence[Any]) -> frozenset[int]:
+def _differing(answers: Sequence[object], others: Sequence[object]) -> frozenset[int]:
     return frozenset(n for n, (a, b) in enumerate(zip(answers, others, strict=True)) if repr(a) != repr(b))
 
 
@@ -140,30 +157,32 @@ def _telling(pool: Pool) -> list[int] | None:
     """
     chosen: list[int] = []
     alive = list(pool.killed_by)
-    answers, lengths = [repr(answer) for answer in pool.answers], [len(given[0]) for given in pool.inputs]
     while len(chosen) < VISIBLE:
-        old_answers, old_lengths = {answers[n] for n in chosen}, {lengths[n] for n in chosen}
-        ranks = [
-            (
-                sum(n in killed for killed in alive),
-                (answers[n] not in old_answers) + (lengths[n] not in old_lengths),
-                -n,
-            )
-            for n in range(POOL)
-            if n not in chosen
-        ]
-        best = -max(ranks)[-1]
+        free = [number for number in range(POOL) if number not in chosen]
+        best = max(free, key=lambda number: (_kills(number, alive), _novelty(number, chosen, pool), -number))
         chosen.append(best)
-        alive = [killed for killed in alive if best not in killed]
+        alive = [killers for killers in alive if best not in killers]
     return None if alive else chosen
 
 
-def _test(arguments: tuple[Any, ...], answer: Any) -> dict[str, Any]:
+def _kills(number: int, alive: Sequence[frozenset[int]]) -> int:
+    return sum(number in killers for killers in alive)
+
+
+def _novelty(number: int, chosen: Sequence[int], pool: Pool) -> int:
+    """Return how much of answer and length (0, 1 or 2 of them) no chosen example has."""
+    answer, length = repr(pool.answers[number]), len(pool.inputs[number].things)
+    return all(repr(pool.answers[n]) != answer for n in chosen) + all(
+        len(pool.inputs[n].things) != length for n in chosen
+    )
+
+
+def _test(given: Given, answer: object) -> Line:
     """Return a test in JSON values, or in Python literals where these would lose a tuple."""
-    plain = [list(arguments), answer]
+    plain = [list(given.arguments), answer]
     if repr(json.loads(json.dumps(plain))) == repr(plain):
-        return {"args": list(arguments), "expected": answer}
-    return {"args_literal": repr(arguments), "expected_literal": repr(answer)}
+        return {"args": plain[0], "expected": answer}
+    return {"args_literal": repr(given.arguments), "expected_literal": repr(answer)}
 
 
 def text() -> str:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import TypeAlias
+
+Thing: TypeAlias = int | str | tuple[int, int] | tuple[str, int] | dict[str, str | int]
 
 WORDS = """
 noon level radar civic kayak refer madam rotor solos stats pop deed area window gauge dread roar sees test
@@ -14,6 +16,7 @@ sun map box key pen cup hat fog ant owl eagle erase dead tenet wow hannah bonus 
 ITEMS = "pear lamp rope boot mug desk tent jar bell cord fan glove kite nail oar pump quilt rug saw vase wick"
 NAMES = "ana bo cem dora eli finn gus hana ivo juno karl lena milo nora otto petra quin rosa sven tara"
 LEAST_KEPT, MOST_KEPT = 2, 5
+MOST_DRAWS = 2_000  # the rarest filter keeps one thing in ten
 LETTERS = "aeioubcdfghklmnprstAEIOBCDKMRST0123456789"
 
 
@@ -21,7 +24,7 @@ def _number(random: Random) -> int:
     return random.choice((random.randint(2, 99), random.randint(2, 40), random.randint(100, 300)))
 
 
-def _order(random: Random) -> dict[str, Any]:
+def _order(random: Random) -> dict[str, str | int]:
     price = random.choice((random.randint(2, 99), random.randint(2, 9)))
     return {"item": random.choice(ITEMS.split()), "price": price, "count": random.randint(1, 25)}
 
@@ -46,7 +49,7 @@ def _theory_number(random: Random) -> int:
     return random.choice((random.randint(2, 40), random.randint(2, 120), random.randint(2, 11) ** 2))
 
 
-DRAW: dict[str, Callable[[Random], Any]] = {
+DRAW: dict[str, Callable[[Random], Thing]] = {
     "numbers": _number,
     "words": lambda random: random.choice(WORDS.split()),
     "text": lambda random: random.choice(LETTERS),
@@ -58,26 +61,24 @@ DRAW: dict[str, Callable[[Random], Any]] = {
 }
 
 
-def draw_things(random: Random, family: str, is_kept: Callable[[Any], bool] | None) -> list[Any]:
+def draw_things(random: Random, family: str, is_kept: Callable[[Thing], bool] | None) -> list[Thing]:
     """Return 4 to 9 things, 2 to 5 of which are kept and the others not; 5 to 8 where nothing is to be kept.
 
-    So no task's tests need a rule for the empty case, which no visible example could tell. Dictionaries and rows
-    differ in every field, so that there are no ties.
+    So no task's tests need a rule for the empty case, which no visible example could tell. Orders, rows and
+    rectangles differ in every field, so that there are no ties.
     """
-    wanted = (
-        {True: random.randint(LEAST_KEPT, MOST_KEPT), False: random.randint(2, 4)}
-        if is_kept
-        else {True: random.randint(5, 8)}
-    )
-    drawn: dict[bool, list[Any]] = {side: [] for side in wanted}
-    seen: set[Any] = set()
-    for _ in range(2_000):
+    wanted = {True: random.randint(LEAST_KEPT, MOST_KEPT) if is_kept else random.randint(5, 8)}
+    if is_kept:
+        wanted[False] = random.randint(2, 4)
+    drawn: dict[bool, list[Thing]] = {side: [] for side in wanted}
+    fields_seen: set[object] = set()
+    for _ in range(MOST_DRAWS):
         thing = DRAW[family](random)
-        side = bool(is_kept(thing)) if is_kept else True
+        side = is_kept is None or bool(is_kept(thing))
         fields = _fields(thing)
-        if len(drawn[side]) < wanted[side] and not (len(fields) > 1 and seen & fields):
+        if len(drawn[side]) < wanted[side] and not fields & fields_seen:
             drawn[side].append(thing)
-            seen |= fields
+            fields_seen |= fields
         if all(len(drawn[side]) == count for side, count in wanted.items()):
             break
     things = [thing for side in drawn.values() for thing in side]
@@ -85,7 +86,8 @@ def draw_things(random: Random, family: str, is_kept: Callable[[Any], bool] | No
     return things
 
 
-def _fields(thing: Any) -> set[Any]:
+def _fields(thing: Thing) -> set[object]:
+    """Return what another thing of the same input must not share; numbers and texts may come twice."""
     if isinstance(thing, dict):
         return set(thing.items())
-    return {("field", i, value) for i, value in enumerate(thing)} if isinstance(thing, tuple) else {thing}
+    return set(enumerate(thing)) if isinstance(thing, tuple) else set()
