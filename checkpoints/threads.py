@@ -36,17 +36,16 @@ def drive(
     Raises SetupError when another version of the graph began the thread; what the nodes raise; GraphDrained
     when `control` asked to stop.
     """
-    saver = graph.checkpointer
-    found = saver.get_tuple(config) if isinstance(saver, BaseCheckpointSaver) else None
+    saver = graph.checkpointer if isinstance(graph.checkpointer, BaseCheckpointSaver) else None
+    found = saver.get_tuple(config) if saver else None
     if found is not None:
         _refuse_other_version(config, found.metadata)
         snapshot = graph.get_state(config)
         if not snapshot.tasks:  # not `next`: that is empty too after a crash between two writes
             return dict(snapshot.values)
-    result = graph.invoke(
-        start if found is None else None, config, context=context, durability=DURABILITY, control=control
-    )
-    return dict(result)
+    durability = DURABILITY if saver else None  # LangGraph warns of one that has no effect
+    first = start if found is None else None
+    return dict(graph.invoke(first, config, context=context, durability=durability, control=control))
 
 
 def _refuse_other_version(config: RunnableConfig, metadata: Mapping[str, Any]) -> None:

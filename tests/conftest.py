@@ -57,7 +57,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    """An empty home."""
+    """Open an empty home."""
     opened = open_home(tmp_path / "home")
     yield opened
     opened.close()
@@ -65,7 +65,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 @pytest.fixture
 def contents(home: Home) -> ContentStore:
-    """The content store of the home."""
+    """Open the content store of the home."""
     return ContentStore(home)
 
 
@@ -90,7 +90,7 @@ def task_of() -> Callable[..., Task]:
 
 @pytest.fixture
 def context(home: Home, contents: ContentStore, sandbox: LocalSandbox) -> Iterator[Context]:
-    """The services of a node, with a model that says it cannot."""
+    """Give the services of a node, with a model that says it cannot."""
     memory = MemoryStore(home)
     yield Context(
         settings=load_settings(home=home.folder),
@@ -120,7 +120,7 @@ def runtime_with(context: Context) -> Callable[..., Runtime[Context]]:
 
 @pytest.fixture
 def runtime(runtime_with: Callable[..., Runtime[Context]]) -> Runtime[Context]:
-    """What a node is called with."""
+    """Give what a node is called with."""
     return runtime_with()
 
 

@@ -30,7 +30,7 @@ LATER = "```python\ndef g():\n    pass\n```"
         (f"```python\ndef f(x):\n    return 0\n```\nBetter:\n```python\n{F}```\n{LATER}", F),
         (f"```text\nf(1) is 1\n```\n```python\n{F}```", F),
         (f"```bash\npip install f\n```\n```python\n{F}```\n```text\ndef f(x) is what you asked for\n```", F),
-        (f"1. Like this:\n\n   ```python\n   def f(x):\n       return x\n   ```", F),
+        ("1. Like this:\n\n   ```python\n   def f(x):\n       return x\n   ```", F),
         (f"```python\n{F}", F),
         (F, F),
         (f"import os\n\n{F}", f"import os\n\n{F}"),

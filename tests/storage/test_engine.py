@@ -106,9 +106,13 @@ def test_a_database_that_stays_locked_is_worth_another_try(home: Home) -> None:
 
 
 def test_a_block_that_raises_leaves_nothing_behind(home: Home) -> None:
-    with pytest.raises(ZeroDivisionError), home.writing() as connection:
-        insert_new(connection, memory_links, [LINK])
-        1 / 0  # noqa: B018
+    def broken_off() -> None:
+        with home.writing() as connection:
+            insert_new(connection, memory_links, [LINK])
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        broken_off()
     assert links(home) == 0
 
 

@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+
+from runtime.settings import INDEPENDENT, Settings, load_settings
+from state.errors import SetupError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder of the test's own: ratchet.toml is read from there."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def complaint() -> str:
+    with pytest.raises(SetupError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+def test_an_argument_goes_over_the_environment_and_that_over_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "ratchet.toml").write_text("seed = 1\nattempts = 4\nepochs = 2\n")
+    monkeypatch.setenv("RATCHET_SEED", "2")
+    monkeypatch.setenv("RATCHET_ATTEMPTS", "5")
+    settings = load_settings(seed=3)
+    assert (settings.seed, settings.attempts, settings.epochs, settings.repeats) == (3, 5, 2, 1)
+
+
+def test_an_argument_that_is_none_was_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RATCHET_MODEL", "openai:x")
+    assert load_settings(model=None).model == "openai:x"
+
+
+def test_tables_come_from_the_file_or_from_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "ratchet.toml").write_text("[sandbox]\ncpu_s = 3\nwall_s = 4\n[rewards]\ncorrectness = 1\n")
+    monkeypatch.setenv("RATCHET_SANDBOX__CPU_S", "2.5")
+    monkeypatch.setenv("RATCHET_SPLITS", '["test"]')
+    settings = load_settings()
+    assert (settings.sandbox.cpu_s, settings.sandbox.wall_s, settings.sandbox.memory_mb) == (2.5, 4.0, 1024)
+    assert settings.rewards == {"correctness": 1.0}
+    assert settings.splits == ["test"]
+
+
+def test_variables_that_are_not_ours_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = load_settings()
+    for name, value in (("CPU_S", "1"), ("MEMORY_MB", "much"), ("SEED", "7"), ("RATCHET_NOTE", "x")):
+        monkeypatch.setenv(name, value)
+    assert load_settings() == usual
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", 2.1),
+        ("temperature", float("nan")),
+        ("model_timeout_s", 0),
+        ("budget", 0),
+        ("attempts", 0),
+        ("attempts", 21),
+        ("repeats", 0),
+        ("epochs", 0),
+        ("batch_size", "many"),
+        ("measure_every", -1),
+        ("optimise_every", -1),
+        ("tend_every", -1),
+        ("memories", 51),
+        ("seed", 0.5),
+        ("concurrency", 0),
+        ("limit", 0),
+        ("splits", ["dev"]),
+        ("require_isolation", "chroot"),
+        ("sandbox", {"cpu_s": 0}),
+        ("sandbox", {"memory_mb": 1}),
+        ("sandbox", {"cores": 1}),
+        ("rewards", {"correctness": "high"}),
+        ("no_such_setting", 1),
+    ],
+)
+def test_a_bad_setting_is_named_with_what_was_given(name: str, value: object) -> None:
+    with pytest.raises(SetupError) as caught:
+        load_settings(**{name: value})
+    given = next(iter(value.values())) if isinstance(value, dict) else value[0] if isinstance(value, list) else value
+    assert str(caught.value).startswith(f"settings: {name}")
+    assert f"(got {given!r})" in str(caught.value)
+
+
+def test_several_bad_settings_are_one_message() -> None:
+    with pytest.raises(SetupError, match=r"settings: attempts: .*; epochs: "):
+        load_settings(attempts=0, epochs=0)
+
+
+@pytest.mark.parametrize(("name", "value"), [("RATCHET_SPLITS", "train,test"), ("RATCHET_SANDBOX", "strict")])
+def test_a_list_or_table_that_is_no_json_is_named_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    message = complaint()
+    assert f'"{name.removeprefix("RATCHET_").lower()}"' in message
+    assert "written as JSON there, like RATCHET_SPLITS=" in message
+
+
+@pytest.mark.parametrize("raw", [b"seed = ", b"= =", b"\xff\xfe"])
+def test_a_settings_file_that_cannot_be_read_is_named(folder: Path, raw: bytes) -> None:
+    (folder / "ratchet.toml").write_bytes(raw)
+    assert complaint().startswith("ratchet.toml: ")
+
+
+def test_what_a_run_is_does_not_depend_on_where_and_how_wide_it_runs() -> None:
+    changed = load_settings(home=Path("elsewhere"), concurrency=2, require_isolation="full")
+    assert changed.that_matter() == load_settings().that_matter()
+    assert load_settings(seed=1).that_matter() != changed.that_matter()
+    assert set(Settings.model_fields) >= INDEPENDENT
