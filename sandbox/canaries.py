@@ -4,16 +4,20 @@ A kernel may accept a rule and not enforce it, and a container may refuse half o
 what was asked for proves nothing.
 """
 
+from __future__ import annotations
+
 import os
 import socket
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from sandbox import kernel
-from state.verdict import Isolation
+
+if TYPE_CHECKING:
+    from state.verdict import Isolation
 
 
 class Targets(TypedDict):

@@ -1,13 +1,17 @@
 """What a locked-in judge says, checked like anything that comes from a stranger."""
 
-from typing import Any, get_args
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from sandbox.judge import Findings, JudgeTask
 from sandbox.recorder import blank, settle
 from sandbox.watch import LimitName
-from state.verdict import Verdict, VerdictStatus
 
-_STATUSES = frozenset(get_args(VerdictStatus))
+if TYPE_CHECKING:
+    from state.verdict import Verdict
+
+_STATUSES = frozenset(("passed", "failed", "error", "timeout", "killed", "not_run"))
 _TEXTS = {"name": 100, "expected": 200, "got": 200, "error_type": 100, "message": 500}
 _MAX_ROWS = 1000
 

@@ -3,20 +3,24 @@
 The program sees calls, one at a time, and never an expectation or a verdict.
 """
 
+from __future__ import annotations
+
 import ast
 import importlib
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from sandbox.asserts import RECORDER, TestCode, compile_setup, compile_test
 from sandbox.channel import Channel, ChannelError
 from sandbox.peer import Peer
 from sandbox.recorder import Recorder
 from sandbox.remote import Candidate, judge_operations, represent
-from state.task import AssertTest, CallTest, CheckTest, Test
-from state.verdict import Verdict
+
+if TYPE_CHECKING:
+    from state.task import AssertTest, CallTest, CheckTest, Test
+    from state.verdict import Verdict
 
 
 class JudgeTask(TypedDict):
@@ -62,7 +66,7 @@ def judge(task: JudgeTask, channel: Channel) -> Findings:
     return findings
 
 
-def _run(sheets: Sequence["_Sheet"], task: JudgeTask, namespace: dict[str, object], peer: Peer) -> None:
+def _run(sheets: Sequence[_Sheet], task: JudgeTask, namespace: dict[str, object], peer: Peer) -> None:
     try:
         peer.ask("load", task["program"], task["coverage"])
     except (Exception, ChannelError) as error:  # noqa: BLE001 - the program may raise anything

@@ -1,5 +1,7 @@
 """The worker's end of a zygote: take a child, start it, finish it."""
 
+from __future__ import annotations
+
 import fcntl
 import json
 import os
@@ -9,13 +11,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.canaries import Bait, breaches
 from sandbox.channel import Channel, ChannelError
 from sandbox.child import Start
 from sandbox.zygote import BIRTH, COMMAND, Arguments, Hello, Usage
-from state.verdict import Isolation
+
+if TYPE_CHECKING:
+    from state.verdict import Isolation
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 TRACE_BYTES = 1 << 16

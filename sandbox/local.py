@@ -75,7 +75,10 @@ class _Slot:
 
     def worker(self) -> "_WorkerHandle":
         if self._worker is None:
-            self._worker = _WorkerHandle(self._levels)
+            try:
+                self._worker = _WorkerHandle(self._levels)
+            except ChannelError as error:
+                raise TransientError(f"a sandbox worker did not start: {error}") from error
         return self._worker
 
     def run(self, job: Job, limits: Limits) -> ExecutionReport:

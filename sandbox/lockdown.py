@@ -5,12 +5,16 @@ landlock  landlock, seccomp, resource limits: for containers that allow no names
 rlimit    resource limits, and seccomp on Linux: all that macOS and old kernels have
 """
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from sandbox import kernel, landlock, namespaces, seccomp
-from state.verdict import Isolation
+
+if TYPE_CHECKING:
+    from state.verdict import Isolation
 
 LEVELS: tuple[Isolation, ...] = ("full", "landlock", "rlimit")
 """From the strongest to the weakest."""

@@ -1,11 +1,14 @@
 """What every sandbox offers: run one program against tests and say, test by test, what happened."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from state.task import Test
-from state.verdict import ExecutionReport
+if TYPE_CHECKING:
+    from state.task import Test
+    from state.verdict import ExecutionReport
 
 
 @dataclass(frozen=True, kw_only=True)

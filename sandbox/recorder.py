@@ -1,13 +1,18 @@
 """Verdicts under construction: one row per assert, filled in while test code runs."""
 
+from __future__ import annotations
+
 import operator
 from collections.abc import Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from sandbox.channel import ChannelError
 from sandbox.comparison import same, short
 from sandbox.peer import MAX_MESSAGE, Raised
-from state.verdict import Verdict, VerdictStatus
+
+if TYPE_CHECKING:
+    from state.verdict import Verdict, VerdictStatus
 
 _OPERATORS = {
     "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -51,7 +56,7 @@ class Recorder:
         self._open: list[int] = []
         self._executed: set[int] = set()
 
-    def check(self, index: int, stopping: bool) -> "Check":
+    def check(self, index: int, stopping: bool) -> Check:
         """Start the assert number `index`; a stopping one raises when it fails."""
         return Check(self, index, stopping)
 
@@ -135,7 +140,7 @@ class Check:
         self._index = index
         self._stopping = stopping
 
-    def __enter__(self) -> "Check":
+    def __enter__(self) -> Check:
         self._recorder.opened(self._index)
         return self
 

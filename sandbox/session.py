@@ -1,5 +1,7 @@
 """One child process from its start to its end, and what its end means."""
 
+from __future__ import annotations
+
 import math
 import os
 import re
@@ -8,6 +10,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sandbox.channel import TICK_S, Channel, ChannelError
 from sandbox.launch import Streams, ZygoteHandle
@@ -15,7 +18,9 @@ from sandbox.protocol import Limits
 from sandbox.recorder import settle, traceback_lines
 from sandbox.watch import LimitName, LimitReached, Used, Watch, written
 from sandbox.zygote import Usage
-from state.verdict import Isolation, Verdict
+
+if TYPE_CHECKING:
+    from state.verdict import Isolation, Verdict
 
 TAIL_CHARACTERS = 2000
 _TRACE_PATIENCE_S = 0.05

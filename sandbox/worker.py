@@ -4,6 +4,8 @@ It judges trusted tests itself, so that test code is compiled once per task; unt
 their own, forked from a second zygote and locked in like the program.
 """
 
+from __future__ import annotations
+
 import os
 import resource
 import shutil
@@ -12,7 +14,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from sandbox.channel import Channel, ChannelError
 from sandbox.comparison import same_output, short
@@ -25,8 +27,10 @@ from sandbox.protocol import Job, Limits
 from sandbox.recorder import blank, settle
 from sandbox.session import Ending, Session, apply_ending, limit_behind, program_error, tail
 from sandbox.watch import LimitName, LimitReached, Used, Watch
-from state.task import StdioTest
-from state.verdict import ExecutionReport, Isolation, Verdict
+
+if TYPE_CHECKING:
+    from state.task import StdioTest
+    from state.verdict import ExecutionReport, Isolation, Verdict
 
 _JUDGE_BYTES = 4 << 30
 """Memory of a worker: `[0] * candidate(3)` in a test must not take the machine down."""

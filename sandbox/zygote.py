@@ -10,6 +10,8 @@ Commands from the worker are one byte and a process id; answers are JSON frames:
     b"e" pid   the same for a child that has hung up: wait a moment for it to end by itself
 """
 
+from __future__ import annotations
+
 import gc
 import importlib
 import json
@@ -20,13 +22,15 @@ import socket
 import struct
 import sys
 import time
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from sandbox.canaries import Targets, attack
 from sandbox.channel import pack
 from sandbox.child import run_child
 from sandbox.lockdown import Layer, Lockdown
-from state.verdict import Isolation
+
+if TYPE_CHECKING:
+    from state.verdict import Isolation
 
 ENVIRONMENT = {"PATH": "/nonexistent", "LANG": "C.UTF-8"}
 """All that a program finds in its environment, besides HOME and TMPDIR, its own folder."""
