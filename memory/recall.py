@@ -73,6 +73,8 @@ class Recall:
         question, index = question_of(search.text), self.index(search.scope)
         weights = WEIGHTS[question.intent] if search.weights is None else search.weights
         wanted = search.offset + search.limit
+        if search.limit <= 0:
+            return []
         limit = max(wanted, PHRASE_CANDIDATES) if question.phrases else wanted
         vector = self._embeddings.of([search.text])[0] if self._embeddings and weights.dense else None
         found = index.search(question, weights, search.sight, Asked(limit, parsed(search.filters), self._now(), vector))

@@ -22,7 +22,7 @@ NO_ORIGIN: Origin = {"run_id": "", "batch": 0, "episode_id": ""}
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-class MemoryRefusedError(RatchetError):
+class MemoryRefusedError(RatchetError, ValueError):
     """What was to be remembered, found or changed is not valid; the message says which field and why."""
 
 
