@@ -113,6 +113,13 @@ def _lshift(a: int, b: int) -> int:
     return a << b
 
 
+def _range(*bounds: int) -> range:
+    made = range(*bounds)
+    if len(made) > MAX_SIZE:
+        raise OutOfFuelError  # sum(range(10**12)) is one uninterruptible step
+    return made
+
+
 def _import(name: str, *_: Any) -> ModuleType:
     if name not in MODULES:
         raise RefusedCodeError(f"import of {name}")
@@ -141,7 +148,7 @@ def checked(code: str) -> ast.Module:
 def load(tree: ast.Module, fuel: Fuel) -> dict[str, Any]:
     """Run a checked module's top level and return its names. Raises RefusedCodeError when that fails."""
     names: dict[str, Any] = {
-        "__builtins__": _BUILTINS | {"__import__": _import},
+        "__builtins__": _BUILTINS | {"__import__": _import, "range": _range},
         "_tick": fuel.tick,
         "_mult": _mult,
         "_pow": _pow,

@@ -11,6 +11,7 @@ import select
 import signal
 import struct
 import sys
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from types import FrameType
@@ -20,9 +21,11 @@ from models.offline.bank import Budget
 from models.offline.parse import parse
 from models.offline.solve import solve
 
-MEMORY_BYTES: Final = 2 << 30
-CPU_S: Final = 10.0
+MEMORY_BYTES: Final = 1 << 30
+CPU_S: Final = 4.0
 """CPU seconds after which a search ends with what it has: a safety net, the budget counts candidates."""
+LAST_CPU_S: Final = 2
+"""CPU seconds more, and the process is ended: it hangs in one operation that cannot be interrupted."""
 ORPHAN_CHECK_S: Final = 2.0
 
 
@@ -42,6 +45,7 @@ def main() -> None:
         payload = read_message(incoming)
         if payload is None:
             return
+        _end_after(CPU_S + LAST_CPU_S)
         write_message(outgoing, _answer(payload))
 
 
@@ -63,6 +67,13 @@ def _answer(payload: bytes) -> bytes:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, with_timer)
     return json.dumps(solution).encode()
+
+
+def _end_after(cpu_s: float) -> None:
+    """Have the system end this process once it has used so much more CPU time."""
+    with suppress(ValueError, OSError):
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + cpu_s) + 1, most))
 
 
 def _stopper(budget: Budget) -> Any:
