@@ -1,0 +1,144 @@
+"""What a user can fix is one message on stderr that says how, and exit code 2; never a traceback."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.main import EXIT_USAGE, main
+from storage.engine import open_home
+from storage.tables import home_meta
+
+TASK: dict[str, Any] = {
+    "task_id": "double",
+    "prompt": "Return twice the number.",
+    "entry_point": "double",
+    "tests": [{"args": [4], "expected": 8}],
+    "split": "train",
+}
+Complaint = Callable[..., str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with one good task file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tasks.jsonl").write_text(json.dumps(TASK), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def complaint(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Complaint:
+    """Run the command line, which must fail as usage errors do; return what it said."""
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["ratchet", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert (ended.value.code, said.out) == (EXIT_USAGE, "")
+        assert "Traceback" not in said.err
+        return said.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("{", "line 1: not JSON"),
+        ('{"task_id": "a", "tests": []}', 'line 1: no "prompt" (keys: task_id, tests). Fix the line, or skip bad'),
+        ("[]", "line 1: a task is an object, not a list"),
+    ],
+)
+def test_a_bad_task_file_is_named_with_its_line(complaint: Complaint, folder: Path, text: str, message: str) -> None:
+    (folder / "bad.jsonl").write_text(text, encoding="utf-8")
+    assert complaint("run", "bad.jsonl").startswith("error: bad.jsonl")
+    assert message in complaint("run", "bad.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "none.jsonl"], "error: no task file none.jsonl; bundled sets: katas, hard\n"),
+        (["run", "."], "error: . is a directory: name one .jsonl file in it\n"),
+        (["run", "tasks.jsonl", "--model", "gpt"], "error: unknown model 'gpt'. Models: offline, recorded:FILE"),
+        (["run", "tasks.jsonl", "--model", "openai:x"], "error: openai:x needs a key: set OPENAI_API_KEY"),
+        (["run", "tasks.jsonl", "--model", "recorded:none"], "error: cannot read the recorded answers none"),
+        (["run", "tasks.jsonl", "--split", "dev"], "error: settings: splits.0: Input should be 'train'"),
+        (["run", "tasks.jsonl", "--split", "test"], "error: tasks.jsonl has no task in the splits test\n"),
+        (["run", "tasks.jsonl", "--require-isolation", "jail"], "error: settings: require_isolation: Input should be"),
+        (["run", "tasks.jsonl", "--attempts", "0"], "error: settings: attempts: Input should be greater"),
+        (["run", "tasks.jsonl", "--home", "tasks.jsonl"], "error: cannot write to the home tasks.jsonl: File exists."),
+        (["run", "tasks.jsonl", "--home", "tasks.jsonl/home"], "tasks.jsonl/home: Not a directory. Choose another"),
+        (["runs"], "error: no home at .ratchet: nothing was run there yet. Start with `ratchet run katas`\n"),
+        (["show", "run-1"], "error: no home at .ratchet"),
+        (["run"], "Missing argument 'tasks'"),
+        (["run", "tasks.jsonl", "--attempts", "many"], "Invalid value for '--attempts'"),
+        (["fly"], "No such command 'fly'"),
+    ],
+)
+def test_what_cannot_be_is_said_with_a_way_out(complaint: Complaint, arguments: list[str], message: str) -> None:
+    assert message in complaint(*arguments)
+
+
+@pytest.mark.parametrize(("variable", "value"), [("RATCHET_SEED", "x"), ("RATCHET_SPLITS", "test")])
+def test_a_bad_variable_is_named(
+    complaint: Complaint, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    message = complaint("run", "tasks.jsonl")
+    assert message.startswith("error: settings: ")
+    assert variable.removeprefix("RATCHET_").lower() in message
+
+
+def test_a_settings_file_that_cannot_be_read_is_named(complaint: Complaint, folder: Path) -> None:
+    (folder / "ratchet.toml").write_text("seed = ", encoding="utf-8")
+    assert complaint("run", "tasks.jsonl").startswith("error: ratchet.toml: ")
+
+
+@pytest.mark.parametrize("command", [["run", "tasks.jsonl"], ["runs"], ["show", "run-1"]])
+def test_a_home_of_a_newer_version_is_refused_by_every_command(
+    complaint: Complaint, folder: Path, command: list[str]
+) -> None:
+    home = open_home(folder / ".ratchet")
+    with home.writing() as connection:
+        connection.execute(home_meta.update().values(value="99"))
+    home.close()
+    assert complaint(*command).startswith("error: the home .ratchet was made by a newer version (schema 99;")
+
+
+@pytest.mark.parametrize("command", [["run", "tasks.jsonl"], ["runs"]])
+def test_a_damaged_home_is_named_by_every_command(complaint: Complaint, folder: Path, command: list[str]) -> None:
+    (folder / ".ratchet").mkdir()
+    (folder / ".ratchet" / "ratchet.db").write_text("shopping list: milk, eggs, bread\n" * 100)
+    message = complaint(*command)
+    assert message == "error: .ratchet/ratchet.db is damaged or no database: move .ratchet away and run again\n"
+
+
+def test_a_name_that_is_neither_run_nor_episode_is_named(complaint: Complaint, folder: Path) -> None:
+    open_home(folder / ".ratchet").close()
+    assert complaint("show", "abc") == "error: no run and no episode 'abc' in .ratchet; `ratchet runs` lists the runs\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["show", "--help"], ["doctor", "--help"]])
+def test_help_is_quick_since_it_imports_nothing_heavy(arguments: list[str]) -> None:
+    heavy = {"langgraph", "langchain_core", "sqlalchemy", "numpy", "chromadb", "openai", "ray"}
+    code = f"""
+import sys
+from cli.main import main
+sys.argv = ["ratchet", *{arguments}]
+try:
+    main()
+except SystemExit as ended:
+    assert ended.code == 0
+assert not {heavy} & set(sys.modules), sorted({heavy} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: ratchet" in done.stdout
