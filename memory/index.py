@@ -12,13 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.caching import HitRate
-from memory.dense import Matrix
 from memory.filters import Attributes, Group
-from memory.fuzzy import Vocabulary
 from memory.neighbours import Neighbours
-from memory.postings import Mask, Postings, best
-from memory.question import Question
-from memory.ranking import Ranker, Ranking, Scored, Weights
+from memory.postings import Mask, best
+from memory.question import Question, is_code
+from memory.ranking import Engines, Ranker, Ranking, Scored, Weights
 from memory.record import KINDS, Scope
 from memory.records import Changes
 from memory.words import indexed_text
@@ -28,7 +26,7 @@ from storage.contents import digest_of
 KEPT_VIEWS = 8  # one per run and kind of question that is under way in this process
 KEPT_ANSWERS = 1000  # per view
 # Columns of numbers, one row per record; version 0: replaced or forgotten.
-SEQ, KIND, RUN, BATCH, HIDDEN_SEQ, HIDDEN_RUN, HIDDEN_BATCH, THREAD, VERSION = range(9)
+SEQ, KIND, RUN, BATCH, HIDDEN_SEQ, HIDDEN_RUN, HIDDEN_BATCH, THREAD, CODE, VERSION = range(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +79,12 @@ class ScopeIndex:
         self._clear()
 
     def _clear(self) -> None:
-        self._postings, self._vocabulary = Postings(), Vocabulary()
+        self._engines = Engines()
         self._attributes = Attributes()
-        self._vectors = Matrix()
         self._ids: list[str] = []
         self._rows: dict[str, int] = {}
         self._numbers: dict[str, int] = {"": 0}  # runs and threads by name
-        self._columns = np.zeros((9, 1024), np.int64)
+        self._columns = np.zeros((10, 1024), np.int64)
         self._expiry = array("d")
         self._expiring = False
         self._further: list[tuple[int, int, int]] = []  # (row, run, batch): runs beyond the first
@@ -106,7 +103,7 @@ class ScopeIndex:
             for row in changes.rows:
                 self._take(row)
             for memory_id, vector in changes.vectors:
-                self._vectors.put(self._rows[memory_id], np.frombuffer(vector, "<f4"))
+                self._engines.vectors.put(self._rows[memory_id], np.frombuffer(vector, "<f4"))
             for memory_id, run, batch in changes.origins:
                 self._further.append((self._rows[memory_id], self._number(run), batch))
                 self._views.clear()
@@ -170,12 +167,12 @@ class ScopeIndex:
             self._columns = np.concatenate([self._columns, np.zeros_like(self._columns)], axis=1)
         self._columns[:, number] = (
             row["seq"], KINDS.index(row["kind"]), self._number(row["run_id"]), row["batch"],
-            0, 0, 0, self._number(row["thread"]), row["version"],
+            0, 0, 0, self._number(row["thread"]), is_code(row["text"]), row["version"],
         )  # fmt: skip
         attributes = json.loads(row["attributes"])
         self._ids.append(row["memory_id"])
         self._rows[row["memory_id"]] = number
-        self._postings.append(indexed_text(row["text"], row["entry_point"], attributes))
+        self._engines.postings.append(indexed_text(row["text"], row["entry_point"], attributes))
         self._expiry.append(np.inf)
         self._attributes.append(number, {**attributes, **_own_fields(row)})
         return number
@@ -192,7 +189,7 @@ class ScopeIndex:
         if view is None or (view.checked < size and self._visible(sight, view.checked).any()):
             visible = self._visible(sight, 0)
             neighbours = Neighbours(self._columns[THREAD, :size], self._columns[SEQ, :size], visible)
-            ranker = Ranker(self._postings, self._vocabulary, self._vectors, visible, neighbours)
+            ranker = Ranker(self._engines, visible, neighbours, self._columns[CODE, :size] > 0)
             view = self._views[sight] = _View(visible, size, ranker)
         view.checked = size
         self._views.move_to_end(sight)

@@ -16,6 +16,11 @@ _CODE = re.compile(
 )
 
 
+_PROGRAM = re.compile(
+    r"^\s*(?:def|class|import|from|return|if|for|while|public|private|func|fn|const|let|var)\b", re.MULTILINE
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question, taken apart."""
@@ -33,3 +38,8 @@ def question_of(text: str) -> Question:
         return Question(text, tuple(terms_of(text)), (), "code")
     quotations = tuple(words for found in _QUOTED.findall(text) if len(words := tuple(words_of("".join(found)))) > 1)
     return Question(text, tuple(terms_of(text)), quotations, "phrase" if quotations else "prose")
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a text looks like a program: two lines or more that begin as statements do, and brackets."""
+    return "(" in text and len(_PROGRAM.findall(text)) > 1

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from memory.bm25 import TermWeights
 from memory.dense import Matrix, Vector
 from memory.fuzzy import Vocabulary
 from memory.neighbours import Neighbours
-from memory.postings import Mask, Numbers, Postings, best
+from memory.postings import Mask, Numbers, Postings, Rows, best
 from memory.question import Intent, Question
 
 COSINE_CANDIDATES = 100  # more gave nothing: docs/memory.md#cosine
@@ -21,6 +21,7 @@ class Weights:
     """How much each engine adds to a question's scores; each is measured in docs/memory.md#ablation."""
 
     cosine: float = 0.0  # of the normalised cosine, beside a normalised BM25 of weight 1
+    code_only: bool = False  # the cosine only where most of what is found is code
     neighbours: tuple[float, ...] = ()  # of the scores of the records one, two, ... steps away in the same thread
     fuzzy: bool = True  # expand terms that no visible record holds
     dense: float = 0.7  # of the normalised cosine of dense vectors, where there is an embedder
@@ -28,7 +29,7 @@ class Weights:
 
 _NEAR = (0.4, 0.2)
 WEIGHTS: Mapping[Intent, Weights] = {
-    "prose": Weights(neighbours=_NEAR),
+    "prose": Weights(neighbours=_NEAR, cosine=1.0, code_only=True),  # on dialogues the cosine loses
     "phrase": Weights(neighbours=_NEAR),
     "code": Weights(neighbours=_NEAR, cosine=1.0),
 }
@@ -62,18 +63,26 @@ class Ranking:
         return {name: round(float(values[row]), 4) for name, values in self.parts.items() if values[row]}
 
 
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What a scope's records are found by; it grows with them."""
+
+    postings: Postings = field(default_factory=Postings)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    vectors: Matrix = field(default_factory=Matrix)
+
+
 class Ranker:
     """The engines over a fixed set of visible rows; the caller holds the index's lock."""
 
-    def __init__(
-        self, postings: Postings, vocabulary: Vocabulary, vectors: Matrix, visible: Mask, neighbours: Neighbours
-    ) -> None:
-        self._postings = postings
-        self._vocabulary = vocabulary
-        self._vectors = vectors
+    def __init__(self, engines: Engines, visible: Mask, neighbours: Neighbours, is_code: Mask) -> None:
+        self._postings = engines.postings
+        self._vocabulary = engines.vocabulary
+        self._vectors = engines.vectors
         self._visible = visible
-        self._weights = TermWeights(postings, visible)
+        self._weights = TermWeights(engines.postings, visible)
         self._neighbours = neighbours
+        self._is_code = is_code
 
     def ranking(self, question: Question, weights: Weights, vector: Vector | None) -> Ranking:
         """Score every row; with the question's dense vector, rows that share no term with it as well."""
@@ -81,7 +90,9 @@ class Ranker:
         scores = self._weights.bm25(terms)
         ranking = Ranking(scores, {"bm25": scores})
         if weights.cosine and scores.any():
-            ranking.fuse("cosine", self._cosine(scores, terms), weights.cosine)
+            rows = best(scores, COSINE_CANDIDATES)
+            if not weights.code_only or self._is_code[rows].mean() > 0.5:
+                ranking.fuse("cosine", self._cosine(rows, terms), weights.cosine)
         if vector is not None and weights.dense:
             ranking.fuse("dense", self._vectors.cosine(vector, self._visible, scores), weights.dense)
         if weights.neighbours and self._neighbours.exist:
@@ -101,8 +112,7 @@ class Ranker:
                     terms[similar] = max(terms.get(similar, 0.0), value * value)
         return terms
 
-    def _cosine(self, scores: Numbers, terms: Mapping[str, float]) -> Numbers:
-        rows = best(scores, COSINE_CANDIDATES)
-        cosine = np.zeros(len(scores))
+    def _cosine(self, rows: Rows, terms: Mapping[str, float]) -> Numbers:
+        cosine = np.zeros(len(self._visible))
         cosine[rows] = self._weights.cosine(terms, rows)
         return cosine

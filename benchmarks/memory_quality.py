@@ -1,0 +1,271 @@
+"""Retrieval quality of the memory, engine by engine.
+
+    python benchmarks/memory_quality.py [--corpus FILE.jsonl ...] [--most 500]
+
+Without files it measures two sets of its own, made anew on every machine from a fixed seed:
+- code: functions of Python's standard library; the question is the first paragraph of a docstring, the document the
+  function without it. `code, names hidden` calls every function f.
+- dialogues: conversations in dated sessions with labelled evidence, where an answer often shares no word with the
+  question that is asked about it later. They are generated, so they rank engines; they do not predict a figure.
+Each also with one edit in half of the longer words of every question ("typos").
+
+A corpus file has one object per line: {"documents": [{"id", "text", "thread", "attributes"}], "questions": [{"text",
+"evidence": [ids]}]}; every line is a scope of its own. `recall@k` is the share of a question's evidence in the first k.
+"""
+
+import argparse
+import ast
+import json
+import random
+import sysconfig
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memory.embedders import HashedEmbedder
+from memory.ranking import Weights
+from memory.recall import Recall, Search
+from memory.record import Draft, Scope
+from memory.records import Records
+from storage.engine import open_home
+
+DEPTH = 20
+NEAR = (0.4, 0.2)
+VARIANTS: dict[str, Weights | None] = {
+    "default (by intent)": None,
+    "bm25 alone": Weights(fuzzy=False),
+    "bm25 + fuzzy": Weights(),
+    "bm25 + fuzzy + neighbours": Weights(neighbours=NEAR),
+    "bm25 + fuzzy + cosine": Weights(cosine=1.0),
+    "all": Weights(cosine=1.0, neighbours=NEAR),
+}
+
+
+@dataclass
+class Corpus:
+    """Documents of one scope, and questions with the ids of their evidence."""
+
+    name: str
+    documents: list[dict[str, Any]]
+    questions: list[tuple[str, list[str]]] = field(default_factory=list)
+
+
+def main() -> None:
+    """Print a table per corpus."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE.jsonl")
+    parser.add_argument("--most", type=int, default=500, help="questions per set")
+    arguments = parser.parse_args()
+    groups = {path.name: list(read(path)) for path in arguments.corpus} or {
+        "code": [code(hide_names=False)],
+        "code, names hidden": [code(hide_names=True)],
+        "dialogues": [dialogue(seed) for seed in range(20)],
+    }
+    for name, corpora in groups.items():
+        show(name, corpora, arguments.most)
+        show(f"{name}, typos", [misspelt(corpus) for corpus in corpora], arguments.most)
+
+
+def show(name: str, corpora: Sequence[Corpus], most: int) -> None:
+    """Measure every variant on a group of corpora and print its rows."""
+    rng = random.Random(0)
+    asked = [(number, *one) for number, corpus in enumerate(corpora) for one in corpus.questions]
+    asked = sorted(rng.sample(asked, min(most, len(asked))))
+    print(f"\n## {name}: {sum(len(c.documents) for c in corpora)} documents, {len(asked)} questions")
+    print(f"{'':34}  r@1   r@5   r@10  r@20  MRR@10  ms")
+    with tempfile.TemporaryDirectory() as folder:
+        home = open_home(Path(folder))
+        records, recall = Records(home), Recall(home)
+        for number, corpus in enumerate(corpora):
+            records.add([draft(one, number) for one in corpus.documents])
+        for number in range(len(corpora)):
+            recall.index(Scope(project=str(number)))  # built before the clock starts
+        for label, weights in VARIANTS.items():
+            found, started = [], time.process_time()
+            for number, text, evidence in asked:
+                search = Search(text=text, scope=Scope(project=str(number)), limit=DEPTH, weights=weights)
+                found.append(([hit.record.cause for hit in recall.search(search)], evidence))
+            row(label, found, (time.process_time() - started) / len(asked))
+        recall.close()
+        home.close()
+    row("hashed vectors (384) alone", hashed(corpora, asked), float("nan"))
+
+
+def draft(document: dict[str, Any], number: int) -> Draft:
+    """Return a document as a memory."""
+    return Draft(
+        text=document["text"], cause=document["id"], scope=Scope(project=str(number)),
+        thread=document.get("thread", ""), attributes=document.get("attributes", {}),
+    )  # fmt: skip
+
+
+def hashed(corpora: Sequence[Corpus], asked: Sequence[tuple[int, str, list[str]]]) -> list[tuple[list[str], list[str]]]:
+    """Rank by dense hashed vectors alone: what a plain vector store with an offline embedder does."""
+    embedder = HashedEmbedder()
+    matrices = [embedder.embed([one["text"] for one in corpus.documents]) for corpus in corpora]
+    found = []
+    for number, text, evidence in asked:
+        order = np.argsort(-(matrices[number] @ embedder.embed([text])[0]), kind="stable")[:DEPTH]
+        found.append(([corpora[number].documents[row]["id"] for row in order], evidence))
+    return found
+
+
+def row(label: str, found: Sequence[tuple[list[str], list[str]]], seconds: float) -> None:
+    """Print one line of a table."""
+    recalls = [np.mean([len(set(ids[:k]) & set(gold)) / len(gold) for ids, gold in found]) for k in (1, 5, 10, 20)]
+    ranks = [next((1 / (n + 1) for n, one in enumerate(ids[:10]) if one in gold), 0.0) for ids, gold in found]
+    print(f"{label:34} {' '.join(f'{value:5.3f}' for value in recalls)}  {np.mean(ranks):5.3f} {seconds * 1e3:6.2f}")
+
+
+def read(path: Path) -> Iterator[Corpus]:
+    """Read corpora from a file."""
+    for number, line in enumerate(path.read_text().splitlines()):
+        item = json.loads(line)
+        questions = [(one["text"], one["evidence"]) for one in item["questions"] if one["evidence"]]
+        yield Corpus(f"{path.name}:{number}", item["documents"], questions)
+
+
+def misspelt(corpus: Corpus) -> Corpus:
+    """Return the corpus with one edit in half of the words of four letters and more of every question."""
+    rng = random.Random(7)
+
+    def edited(word: str) -> str:
+        if len(word) < 4 or not word.isalpha() or rng.random() < 0.5:
+            return word
+        at, letter = rng.randrange(1, len(word) - 1), rng.choice("abcdefghijklmnopqrstuvwxyz")
+        swapped = word[: at - 1] + word[at] + word[at - 1] + word[at + 1 :]
+        return rng.choice(
+            [swapped, word[:at] + word[at + 1 :], word[:at] + letter + word[at:], word[:at] + letter + word[at + 1 :]]
+        )
+
+    questions = [(" ".join(map(edited, text.split())), gold) for text, gold in corpus.questions]
+    return Corpus(corpus.name, corpus.documents, questions)
+
+
+def code(*, hide_names: bool) -> Corpus:
+    """Return functions of the standard library with their docstrings as questions."""
+    corpus, seen = Corpus("code", []), set()
+    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).rglob("*.py")):
+        if {"test", "tests", "site-packages", "idlelib", "lib2to3"} & set(path.parts):
+            continue
+        for name, question, text in functions(path):
+            text = text.replace(name, "f") if hide_names else text
+            if text not in seen:
+                seen.add(text)
+                corpus.documents.append({"id": str(len(seen)), "text": text})
+                corpus.questions.append((question, [str(len(seen))]))
+    return corpus
+
+
+def functions(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield (name, first paragraph of the docstring, code without it) of the functions of a file."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(path.read_text())
+    except (SyntaxError, UnicodeDecodeError):
+        return
+    for node in ast.walk(tree):
+        text = ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None
+        if isinstance(node, ast.FunctionDef) and text and len(node.body) >= 3:
+            question = " ".join(text.split("\n\n")[0].split())
+            node.body, node.decorator_list, node.returns = node.body[1:], [], None
+            if len(question.split()) >= 6:
+                yield node.name, question, ast.unparse(node)
+
+
+# What people tell, and how somebody asks about it later: {} is the value. The answer seldom repeats the topic.
+TOPICS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    "pet": (
+        ("Did you settle on a name for the new puppy?", "What are you going to call the dog?"),
+        ("{}! The kids voted.", "We went with {} in the end."),
+        ("What is the name of {who}'s dog?", "What did {who} call the puppy?"),
+        ("Biscuit", "Luna", "Max", "Pepper", "Shadow", "Waffles", "Ziggy", "Olive"),
+    ),
+    "trip": (
+        ("Where are you off to for the holidays?", "Any plans for your vacation?"),
+        ("{}, at last. I have the tickets.", "Thinking of {} this time."),
+        ("Where did {who} plan to go on holiday?", "Which place did {who} book a vacation to?"),
+        ("Lisbon", "Kyoto", "Iceland", "Morocco", "Patagonia", "Vienna", "Crete", "Norway"),
+    ),
+    "hobby": (
+        ("How do you unwind after work these days?", "Picked up any new hobby?"),
+        ("Mostly {}. It calms me down.", "I have been getting into {}."),
+        ("What hobby has {who} taken up?", "How does {who} unwind after work?"),
+        ("pottery", "rock climbing", "birdwatching", "chess", "woodcarving", "salsa dancing", "fencing", "baking"),
+    ),
+    "book": (
+        ("Read anything good lately?", "What is on your bedside table?"),
+        ("{}. I could not put it down.", "Halfway through {}, it is brilliant."),
+        ("Which book was {who} reading?", "What did {who} read recently?"),
+        ("Dune", "Middlemarch", "Beloved", "Ulysses", "The Hobbit", "Circe", "Emma", "Persuasion"),
+    ),
+    "job": (
+        ("How did the interview go?", "Any news from the job hunt?"),
+        ("They made me an offer! {}, starting in spring.", "I got it: {}."),
+        ("What new job did {who} get?", "Which position was {who} offered?"),
+        ("nurse", "data analyst", "gardener", "school counsellor", "line cook", "paralegal", "surveyor", "translator"),
+    ),
+    "gift": (
+        ("What did you get your mother for her birthday?", "Found a present for your mum yet?"),
+        ("A {}. She cried.", "I wrapped a {} for her."),
+        ("What present did {who} give to her mother?", "What did {who} buy as a birthday gift?"),
+        ("scarf", "telescope", "necklace", "record player", "teapot", "quilt", "camera", "rose bush"),
+    ),
+    "injury": (
+        ("Why are you limping?", "What happened to you at the match?"),
+        ("Twisted my {} on the stairs.", "It is my {}, the doctor says two weeks."),
+        ("What did {who} hurt?", "Which part of the body did {who} injure?"),
+        ("ankle", "knee", "wrist", "shoulder", "toe", "hip", "elbow", "back"),
+    ),
+}  # fmt: skip
+CHATTER = (
+    "How have you been?", "Same old, busy week.", "The weather has been awful.", "Tell me about it!",
+    "That sounds lovely.",
+    "I know what you mean.", "We should meet up soon.", "Let me check my calendar and tell you.", "Ha, classic.",
+    "My train was late again.", "I am so proud of you.", "Thanks, that means a lot to me.", "The new café is nice.",
+    "I need to sleep more.", "Did you see the game?", "Not yet, no spoilers please!", "Dinner was great.", "Take care!",
+)  # fmt: skip
+NAMES = ("Ann", "Bela", "Carmen", "Dario", "Esther", "Farid", "Greta", "Hugo", "Ines", "Jonas")
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November")
+
+
+def dialogue(seed: int) -> Corpus:
+    """Return a conversation of two people in dated sessions: both tell once about every topic, and are asked later."""
+    rng = random.Random(seed)
+    corpus, speakers = Corpus(f"dialogue {seed}", []), rng.sample(NAMES, 2)
+    told = [(who, topic) for who in speakers for topic in sorted(TOPICS)]
+    rng.shuffle(told)
+    for session, (who, topic) in enumerate(told):
+        moment = f"{rng.randint(1, 28)} {MONTHS[session % len(MONTHS)]} {2022 + session // len(MONTHS)}"
+        other = speakers[1 - speakers.index(who)]
+        asks, answers, later, values = TOPICS[topic]
+        chat(corpus, rng, session, moment, speakers)
+        said(corpus, session, other, moment, rng.choice(asks))
+        evidence = said(corpus, session, who, moment, rng.choice(answers).format(rng.choice(values)))
+        chat(corpus, rng, session, moment, speakers)
+        corpus.questions.append((rng.choice(later).format(who=who), [evidence]))
+    return corpus
+
+
+def chat(corpus: Corpus, rng: random.Random, session: int, moment: str, speakers: Sequence[str]) -> None:
+    """Add turns that nobody will ask about."""
+    for turn in range(rng.randint(8, 24)):
+        said(corpus, session, speakers[turn % 2], moment, rng.choice(CHATTER))
+
+
+def said(corpus: Corpus, session: int, speaker: str, moment: str, text: str) -> str:
+    """Add a turn and return its id."""
+    attributes = {"speaker": speaker, "date": moment}
+    turn = {"id": str(len(corpus.documents)), "text": text, "thread": f"s{session}", "attributes": attributes}
+    corpus.documents.append(turn)
+    return str(turn["id"])
+
+
+if __name__ == "__main__":
+    main()
