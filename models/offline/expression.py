@@ -1,12 +1,16 @@
 """Expressions of the search, and the programs they are printed as."""
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from models.offline.catalog import MODULES, PARAMETERS, Component, helper_sources
 from models.offline.values import MISSING, kind_of
+
+HELPER_SUFFIX = "_helper"
+"""Added to a helper's name where a parameter has the same."""
 
 
 class Node:
@@ -45,27 +49,44 @@ def leaf(source: str, values: list[Any], cost: int) -> Node:
 
 
 class _Fill(ast.NodeTransformer):
-    """Puts expressions in the place of a template's parameters, and renames bound names that would capture theirs."""
+    """Puts expressions in the place of a template's parameters, and renames names that would be mistaken.
 
-    def __init__(self, arguments: dict[str, ast.expr], bound: dict[str, str]) -> None:
+    bound: new names of variables that the template binds. hidden: the function's parameters; a template that
+    means the builtin, helper or module of such a name has to say so.
+    """
+
+    def __init__(self, arguments: dict[str, ast.expr], bound: dict[str, str], hidden: frozenset[str]) -> None:
         self.arguments = arguments
         self.bound = bound
+        self.hidden = hidden
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.arguments.get(node.id) or ast.Name(self.bound.get(node.id, node.id), node.ctx)
+        if node.id in self.arguments:
+            return self.arguments[node.id]
+        if node.id in self.bound or node.id not in self.hidden:
+            return ast.Name(self.bound.get(node.id, node.id), node.ctx)
+        return ast.parse(_unhidden(node.id), mode="eval").body
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         return ast.arg(self.bound.get(node.arg, node.arg))
 
 
-def _fill(component: Component, arguments: dict[str, ast.expr]) -> ast.expr:
+def _unhidden(name: str) -> str:
+    if hasattr(builtins, name):
+        return f"builtins.{name}"
+    if name in helper_sources():
+        return name + HELPER_SUFFIX
+    return f"__import__({name!r})" if name in MODULES else name
+
+
+def _fill(component: Component, arguments: dict[str, ast.expr], hidden: frozenset[str]) -> ast.expr:
     template = ast.parse(ast.unparse(component.template), mode="eval").body  # a copy to fill
     bound = {n.id for n in ast.walk(template) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound |= {n.arg for n in ast.walk(template) if isinstance(n, ast.arg)}
     bound -= component.binds
     taken = {n.id for tree in arguments.values() for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    renamed = {name: _fresh(name, taken) for name in bound & taken}
-    result: ast.expr = _Fill(arguments, renamed).visit(template)
+    renamed = {name: _fresh(name, taken | hidden) for name in bound & (taken | hidden)}
+    result: ast.expr = _Fill(arguments, renamed, hidden).visit(template)
     return result
 
 
@@ -73,18 +94,18 @@ def _fresh(name: str, taken: set[str]) -> str:
     return next(f"{name}{n}" for n in range(2, 100) if f"{name}{n}" not in taken)
 
 
-def tree_of(node: Node) -> ast.expr:
-    """Return the syntax tree of an expression."""
+def tree_of(node: Node, hidden: frozenset[str] = frozenset()) -> ast.expr:
+    """Return the syntax tree of an expression. hidden: names that mean parameters where it will stand."""
     if node.component is None:
         assert node.leaf is not None
         return node.leaf
-    filled = dict(zip(PARAMETERS, map(tree_of, node.args), strict=False))
-    return _fill(node.component, filled)
+    filled = {name: tree_of(arg, hidden) for name, arg in zip(PARAMETERS, node.args, strict=False)}
+    return _fill(node.component, filled, hidden)
 
 
-def source_of(node: Node) -> str:
-    """Return an expression as Python source."""
-    return ast.unparse(tree_of(node))
+def source_of(node: Node, hidden: frozenset[str] = frozenset()) -> str:
+    """Return an expression as Python source. hidden: names that mean parameters where it will stand."""
+    return ast.unparse(tree_of(node, hidden))
 
 
 def program(node: Node, header: str) -> str:
@@ -93,7 +114,9 @@ def program(node: Node, header: str) -> str:
     header: the first line of the function, such as "def solve(xs: list[int]) -> int:".
     """
     carried = list(dict.fromkeys(n.component.source for n in node.walk() if n.component and n.component.source))
-    body = f"{header}\n    return {source_of(node)}\n"
+    function = ast.parse(f"{header}\n    pass").body[0]
+    hidden = {arg.arg for arg in ast.walk(function) if isinstance(arg, ast.arg)}
+    body = f"{header}\n    return {source_of(node, frozenset(hidden))}\n"
     return assemble(body, carried)
 
 
@@ -104,7 +127,7 @@ def assemble(body: str, carried: Sequence[str]) -> str:
     imports = [text for text in texts if text.startswith(("import ", "from "))]
     code = "\n\n\n".join([*(text for text in texts if text not in imports), body])
     code = "\n\n\n".join([*_needed(code), code])
-    imports += [f"import {module}" for module in MODULES if re.search(rf"\b{module}\.", code)]
+    imports += [f"import {module}" for module in (*MODULES, "builtins") if re.search(rf"\b{module}\.", code)]
     typing = [name for name in ("Any", "Dict", "List", "Optional", "Set", "Tuple", "Union") if _mentions(code, name)]
     if typing:
         imports.append(f"from typing import {', '.join(typing)}")
@@ -124,8 +147,8 @@ def _needed(code: str) -> list[str]:
     while waiting:
         text = waiting.pop()
         for name, source in sources.items():
-            called = re.search(rf"\b{name}\(", text) and f"def {name}(" not in code
-            if called and name not in found:
-                found[name] = source
-                waiting.append(source)
+            for called in (name, name + HELPER_SUFFIX):
+                if called not in found and re.search(rf"\b{called}\(", text) and f"def {called}(" not in code:
+                    found[called] = re.sub(rf"\b{name}\(", f"{called}(", source)
+                    waiting.append(source)
     return list(found.values())

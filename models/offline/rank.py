@@ -1,8 +1,8 @@
 """Ranking of the programs that fit: few visible examples are fitted by many programs, most of them wrong."""
 
 import ast
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from marshal import dumps
 from typing import Final
 
@@ -28,6 +28,8 @@ class Evidence:
     named: frozenset[str] = frozenset()
     """Ids of the memories that the task names."""
     probe_error: float = PROBE_ERROR
+    changes: Mapping[str, int] = field(default_factory=dict)
+    """What skills add to a component's cost, by name."""
 
 
 def ranked(fits: Sequence[Node], problem: Problem, evidence: Evidence) -> list[Node]:
@@ -51,6 +53,7 @@ def penalty(node: Node, problem: Problem, evidence: Evidence) -> float:
         + UNUSED_ARGUMENT * unused
         + CONSTANT_RESULT * constant
         + evidence.probe_error * node.misses
+        + sum(evidence.changes.get(name, 0) for name in {n.component.name for n in parts if n.component})
         + UNUSED_MEMORY * len(evidence.named - memories)
         + CONSTANT_LEAF * sum(isinstance(n.leaf, ast.Constant) for n in parts)
         - COVERAGE * coverage(node, evidence.words)

@@ -1,6 +1,6 @@
 """A request answered: staged search, ranking, and the program that is printed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -111,6 +111,7 @@ class _Task:
     def _staged(self, problem: Problem, skills: Sequence[Skill], purse: Budget, *, conditionals: bool) -> _Found:
         changes = price_changes(skills)
         priced = prices(problem, self.words, changes, slow=self.lessons.slow)
+        evidence = self._evidence(changes)
         budget = purse.left
         fits: list[Node] = []
         search = None
@@ -120,11 +121,11 @@ class _Task:
                 search.deepen(DEDUCTION_SHARES)
             fits += self._new(search.fits, problem)
             if fits and not stage.early:
-                return _Found(ranked(fits, problem, self._evidence()), stage.name)
+                return _Found(ranked(fits, problem, evidence), stage.name)
         if search and conditionals and not fits:
             fits = self._new(two_branches(search.bank, problem.outputs), problem)
-            return _Found(ranked(fits, problem, self._evidence()), "two branches" if fits else "none")
-        return _Found(ranked(fits, problem, self._evidence()), "all components" if fits else "none")
+            return _Found(ranked(fits, problem, evidence), "two branches" if fits else "none")
+        return _Found(ranked(fits, problem, evidence), "all components" if fits else "none")
 
     def _new(self, fits: Sequence[Node], problem: Problem) -> list[Node]:
         """Drop what behaves like an earlier attempt."""
@@ -132,10 +133,10 @@ class _Task:
             return list(fits)
         return [node for node in fits if not self.lessons.repeats(node.values)]
 
-    def _evidence(self) -> Evidence:
+    def _evidence(self, changes: Mapping[str, int]) -> Evidence:
         named = frozenset(part.memory for part in self.shelf.whole if part.cost < NAMED)
         factor = AFTER_A_CRASH if self.lessons.crashed else 1.0
-        return Evidence(self.words, named, PROBE_ERROR * factor)
+        return Evidence(self.words, named, PROBE_ERROR * factor, changes)
 
     def decisive(self, skills: Sequence[Skill], best: Node, code: str, purse: Budget) -> list[str]:
         """Return the lines without which the same search gives another program; only those are called used."""
