@@ -60,7 +60,7 @@ def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services
 class LearningRun:
     """Drives one run. The same run started again continues where it stopped; a finished one is only read.
 
-    Raises SetupError when another process is working on the same run.
+    Raises SetupError when another process is working on the same run, or the home's checkpoints cannot be read.
     """
 
     def __init__(self, run: Run, services: Services, events: Sink = ignore) -> None:
@@ -69,7 +69,11 @@ class LearningRun:
         self._services = services
         self._events = events
         self._lease = Lease(self.folder)
-        self._saver: SqliteSaver = open_saver(services.settings.home)
+        try:
+            self._saver: SqliteSaver = open_saver(services.settings.home)
+        except SetupError:
+            self._lease.release()
+            raise
         self._context = self._context_with_runner()
 
     def stop(self) -> None:

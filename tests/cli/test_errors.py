@@ -113,12 +113,15 @@ def test_a_home_of_a_newer_version_is_refused_by_every_command(
     assert complaint(*command).startswith("error: the home .ratchet was made by a newer version (schema 99;")
 
 
-@pytest.mark.parametrize("command", [["run", "tasks.jsonl"], ["runs"]])
-def test_a_damaged_home_is_named_by_every_command(complaint: Complaint, folder: Path, command: list[str]) -> None:
-    (folder / ".ratchet").mkdir()
-    (folder / ".ratchet" / "ratchet.db").write_text("shopping list: milk, eggs, bread\n" * 100)
+@pytest.mark.parametrize("file", ["ratchet.db", "checkpoints.db"])
+@pytest.mark.parametrize("command", [["run", "tasks.jsonl"], ["show", "abc"]])
+def test_a_damaged_home_is_named_by_every_command(
+    complaint: Complaint, folder: Path, command: list[str], file: str
+) -> None:
+    open_home(folder / ".ratchet").close()
+    (folder / ".ratchet" / file).write_text("shopping list: milk, eggs, bread\n" * 200)
     message = complaint(*command)
-    assert message == "error: .ratchet/ratchet.db is damaged or no database: move .ratchet away and run again\n"
+    assert message == f"error: .ratchet/{file} is damaged or no database: move .ratchet away and run again\n"
 
 
 def test_a_name_that_is_neither_run_nor_episode_is_named(complaint: Complaint, folder: Path) -> None:
