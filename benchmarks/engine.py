@@ -9,6 +9,7 @@ CPU milliseconds are of this process and its threads: they depend less on what e
 
 import argparse
 import os
+import random
 import resource
 import shutil
 import sqlite3
@@ -59,10 +60,12 @@ print((time.process_time() - cpu) / n * 1e3, (time.perf_counter() - wall) / n * 
 
 
 def trivial_task(number: int) -> Task:
-    """Return a task that differs from the others by a number in its prompt."""
+    """Return a task; its prompt differs from the others' in a few words, as prompts do."""
+    draw = random.Random(number)
+    words = " ".join("".join(draw.choices("abcdefgh", k=3)) for _ in range(8))
     return {
         "task_id": f"trivial/{number}",
-        "prompt": f'def add(x: int) -> int:\n    """Return x plus one, for customer {number}."""\n',
+        "prompt": f'def add(x: int) -> int:\n    """Return x plus one: {words}."""\n',
         "entry_point": "add",
         "tests": [{"kind": "call", "args": f"({k},)", "expected": str(k + 1), "visible": k < 2} for k in range(7)],
         "split": "train",

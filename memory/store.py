@@ -35,7 +35,11 @@ class MemoryStore:
 
         Raises MemoryRefusedError when it has no text or its importance is not in [0, 1].
         """
-        return self.records.add([draft_from(draft, self.scope)])[0]
+        return self.add_all([draft])[0]
+
+    def add_all(self, drafts: Sequence[MemoryDraft]) -> list[str]:
+        """Store memories in one transaction, all or none; return their ids, in order. Raises what `add` raises."""
+        return self.records.add([draft_from(draft, self.scope) for draft in drafts])
 
     def search(self, query: MemoryQuery) -> list[MemoryHit]:
         """Return the best memories inside the query's horizon, best first, ties by id."""

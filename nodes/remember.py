@@ -47,7 +47,7 @@ def remember(state: RememberReads, runtime: Runtime[Context]) -> RememberWrites:
     final = final_attempt(state["attempts"])
     if final["report"] is not None and solved(final["report"]):
         drafts.append(_skill(state, task, context.contents.get(final["code"])))
-    return {"remembered": [context.memory.add(draft) for draft in drafts]}
+    return {"remembered": context.memory.add_all(drafts)}
 
 
 def _experience(state: RememberReads, task: Task) -> MemoryDraft:

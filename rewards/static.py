@@ -3,6 +3,7 @@
 import ast
 import threading
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 
 from state.review import CodeMetrics, Finding
@@ -30,14 +31,19 @@ def parse(code: str) -> ast.Module | None:
         return None
 
 
+@lru_cache(maxsize=128)  # one walk serves every measure and finding
+def _nodes(code: str) -> tuple[ast.AST, ...]:
+    tree = parse(code)
+    return tuple(ast.walk(tree)) if tree else ()
+
+
 def measure(code: str, entry_point: str) -> CodeMetrics:
     """Return the static measures of a program; zeros and ones when it does not parse."""
-    tree = parse(code)
     lines = sum(1 for line in code.splitlines() if line.strip() and not line.strip().startswith("#"))
-    functions = _functions(tree) if tree else []
+    functions = _functions(code)
     entry = next((f for f in functions if f.name == entry_point), None)
     return {
-        "parses": tree is not None,
+        "parses": parse(code) is not None,
         "lines": lines,
         "functions": len(functions),
         "longest_function": max((_length(f) for f in functions), default=0),
@@ -51,18 +57,19 @@ def measure(code: str, entry_point: str) -> CodeMetrics:
 
 def findings_in(code: str, entry_point: str) -> list[Finding]:
     """Return remarks on a program, by line: unused arguments, bare except, calls that do not belong, deep nesting."""
-    tree = parse(code)
-    if tree is None:
+    if parse(code) is None:
         return [{"rule": "does not parse", "line": 0, "severity": "warning", "detail": "no valid Python"}]
-    found = [*_unused_arguments(tree), *_bare_excepts(tree), *_strange_calls(tree), *_mutable_defaults(tree)]
-    if entry_point and all(f.name != entry_point for f in _functions(tree)):
+    functions, nodes = _functions(code), _nodes(code)
+    found = [*_unused_arguments(functions), *_bare_excepts(nodes), *_strange_calls(nodes)]
+    found += _mutable_defaults(functions)
+    if entry_point and all(f.name != entry_point for f in functions):
         detail = f"no function {entry_point}"
         found.append({"rule": "missing entry point", "line": 0, "severity": "warning", "detail": detail})
     return sorted(found, key=lambda f: (f["line"], f["rule"], f["detail"]))[:MAX_FINDINGS]
 
 
-def _functions(tree: ast.AST) -> list[ast.FunctionDef]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+def _functions(code: str) -> list[ast.FunctionDef]:
+    return [node for node in _nodes(code) if isinstance(node, ast.FunctionDef)]
 
 
 def _length(function: ast.FunctionDef) -> int:
@@ -100,29 +107,29 @@ def _finding(rule: str, node: ast.AST, detail: str) -> Finding:
     return {"rule": rule, "line": getattr(node, "lineno", 0), "severity": "warning", "detail": detail}
 
 
-def _unused_arguments(tree: ast.AST) -> list[Finding]:
+def _unused_arguments(functions: Sequence[ast.FunctionDef]) -> list[Finding]:
     found = []
-    for function in _functions(tree):
+    for function in functions:
         used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
         unused = [name for name in _parameters(function) if name not in used and name not in ("self", "cls", "_")]
         found += [_finding("unused argument", function, f"{function.name} never uses {name}") for name in unused]
     return found
 
 
-def _bare_excepts(tree: ast.AST) -> list[Finding]:
-    handlers = [node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.type is None]
+def _bare_excepts(nodes: Sequence[ast.AST]) -> list[Finding]:
+    handlers = [node for node in nodes if isinstance(node, ast.ExceptHandler) and node.type is None]
     return [_finding("bare except", node, "hides every error") for node in handlers]
 
 
-def _strange_calls(tree: ast.AST) -> list[Finding]:
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+def _strange_calls(nodes: Sequence[ast.AST]) -> list[Finding]:
+    calls = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     names = [(node, node.func.id) for node in calls if isinstance(node.func, ast.Name)]
     return [_finding("strange call", node, f"calls {name}()") for node, name in names if name in FORBIDDEN_CALLS]
 
 
-def _mutable_defaults(tree: ast.AST) -> list[Finding]:
+def _mutable_defaults(functions: Sequence[ast.FunctionDef]) -> list[Finding]:
     found = []
-    for function in _functions(tree):
+    for function in functions:
         defaults = [d for d in [*function.args.defaults, *function.args.kw_defaults] if d is not None]
         if any(isinstance(d, ast.List | ast.Dict | ast.Set) for d in defaults):
             found.append(_finding("mutable default", function, f"{function.name} shares a default between calls"))
