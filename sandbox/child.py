@@ -1,15 +1,17 @@
-"""A child of the zygote: it locks itself down, waits for its job, and becomes a program, a script or a judge."""
+"""A child of the zygote: it locks itself in, waits for its job, and becomes a program, a script or a judge."""
 
+import array
 import faulthandler
+import fcntl
 import os
 import resource
 import signal
 import socket
 from typing import NoReturn, TypedDict
 
-from sandbox.channel import Channel
+from sandbox.channel import Channel, ChannelError
 from sandbox.lockdown import Lockdown
-from sandbox.program import finish_script, open_standard_streams, run_script, serve
+from sandbox.program import finish_script, open_standard_streams, program_peer, run_script
 
 
 class Start(TypedDict):
@@ -22,61 +24,78 @@ class Start(TypedDict):
 STREAMS = 4
 """Descriptors a child is sent: standard input, output, error, and where a crash or timeout writes its traceback."""
 
-_TRACE_FD = 3
-_CHANNEL_FD = 4
-_PEER_FD = 5
+_TRACE_FD, _CHANNEL_FD, _PEER_FD, _FIRST_FREE_FD, _LAST_FD = 3, 4, 5, 6, 64
+_ANCILLARY_BYTES = socket.CMSG_SPACE((STREAMS + 1) * 4)
 
 
-def run_child(sock: socket.socket, lockdown: Lockdown) -> NoReturn:
-    """Never return to the zygote's code, whatever happens."""
-    try:
-        lockdown.complete_in_child()
-        sock.sendall(b"r")  # carries our process id, as the kernel sees it from the worker's side
-        _serve(sock)
-    finally:
-        os._exit(1)
+class ChildToBe:
+    """All that children have in common, made once in the zygote: a child that builds little copies little memory."""
 
+    def __init__(self, lockdown: Lockdown) -> None:
+        """Take the descriptors 0 to 5 of this process for what a child will have there."""
+        self._lockdown = lockdown
+        one_end, other_end = socket.socketpair()
+        placeholder = fcntl.fcntl(one_end.fileno(), fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)
+        one_end.close()
+        other_end.close()
+        for descriptor in range(_FIRST_FREE_FD):
+            os.dup2(placeholder, descriptor, inheritable=False)
+        os.close(placeholder)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, _CHANNEL_FD)
+        self._channel = Channel(self._socket)
+        self._peer = program_peer(self._channel)
+        open_standard_streams()
+        faulthandler.enable(_TRACE_FD)
+        faulthandler.register(signal.SIGXCPU, _TRACE_FD, all_threads=False)
 
-def _serve(sock: socket.socket) -> None:
-    channel, peer_fd = _take_descriptors(sock)
-    start: Start = channel.receive()  # type: ignore[assignment]
-    open_standard_streams()
-    faulthandler.enable(_TRACE_FD)
-    faulthandler.register(signal.SIGXCPU, _TRACE_FD, all_threads=False)
-    _limit(start["limits"])
-    if start["role"] == "judge":
-        _judge(channel, peer_fd)
-    elif start["role"] == "script":
-        source = channel.receive()
-        channel.close()
-        status = run_script(source)  # type: ignore[arg-type]
-        finish_script()
-        os._exit(status)
-    else:
-        serve(channel)
-    os._exit(0)
+    def run(self, descriptor: int) -> NoReturn:
+        """Be the child at the other end of a socket; never return to the zygote's code, whatever happens."""
+        try:
+            os.dup2(descriptor, _CHANNEL_FD, inheritable=False)
+            self._lockdown.complete_in_child()
+            self._socket.send(b"r")  # carries our process id, as the kernel sees it from the worker's side
+            self._work()
+        finally:
+            os._exit(1)
 
+    def _work(self) -> None:
+        self._take_descriptors()
+        start: Start = self._channel.receive()  # type: ignore[assignment]
+        _limit(start["limits"])
+        if start["role"] == "judge":
+            self._judge()
+        elif start["role"] == "script":
+            source = self._channel.receive()
+            self._channel.close()
+            status = run_script(source)  # type: ignore[arg-type]
+            finish_script()
+            os._exit(status)
+        else:
+            self._serve()
+        os._exit(0)
 
-def _take_descriptors(sock: socket.socket) -> tuple[Channel, int]:
-    """Put the streams at 0 to 3 and the channel at 4, and close everything else."""
-    _, received, _, _ = socket.recv_fds(sock, 1, STREAMS + 1)
-    given = [*received, sock.detach()]
-    moved = [os.dup2(fd, 64 + index) for index, fd in enumerate(given)]
-    os.closerange(0, 64)
-    streams, channel_fd = moved[:STREAMS], moved[-1]
-    for target, fd in enumerate(streams):
-        os.dup2(fd, target)
-    os.dup2(channel_fd, _CHANNEL_FD, inheritable=False)
-    peer_fd = os.dup2(moved[STREAMS], _PEER_FD, inheritable=False) if len(moved) > STREAMS + 1 else -1
-    os.closerange(64, 64 + len(moved))
-    return Channel(socket.socket(fileno=_CHANNEL_FD)), peer_fd
+    def _take_descriptors(self) -> None:
+        """Put the streams at 0 to 3 and a judge's line to its program at 5; close everything else."""
+        _, ancillary, _, _ = self._socket.recvmsg(1, _ANCILLARY_BYTES)
+        given = array.array("i", ancillary[0][2])
+        for descriptor, received in enumerate(given[:STREAMS]):
+            os.dup2(received, descriptor)
+        if len(given) > STREAMS:
+            os.dup2(given[STREAMS], _PEER_FD, inheritable=False)
+        os.closerange(_FIRST_FREE_FD if len(given) > STREAMS else _PEER_FD, _LAST_FD)
 
+    def _serve(self) -> None:
+        try:
+            self._peer.serve()
+        except ChannelError:
+            return
 
-def _judge(channel: Channel, peer_fd: int) -> None:
-    from sandbox.judge import judge
+    def _judge(self) -> None:
+        from sandbox.judge import judge
 
-    task = channel.receive()
-    channel.send(judge(task, Channel(socket.socket(fileno=peer_fd))))  # type: ignore[arg-type]
+        task = self._channel.receive()
+        line = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, _PEER_FD))
+        self._channel.send(judge(task, line))  # type: ignore[arg-type]
 
 
 def _limit(limits: dict[str, int]) -> None:

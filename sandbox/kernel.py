@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import signal
 
 MACHINES = ("x86_64", "aarch64")
 _COLUMN = {name: index for index, name in enumerate(MACHINES, start=1)}.get(platform.machine())
@@ -60,6 +61,8 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
+_CLONE_CHILD_CLEARTID, _CLONE_CHILD_SETTID = 0x00200000, 0x01000000
+_PR_GET_TID_ADDRESS = 40
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -82,7 +85,44 @@ def prctl(option: int, value: int) -> None:
     syscall("prctl", option, value, 0, 0, 0)
 
 
-def drop_capabilities() -> None:
-    """Give up every capability of this process. Raises OSError."""
+class Prepared:
+    """A system call with its arguments at hand: a child that makes it touches little memory."""
+
+    def __init__(self, name: str, *arguments: int | ctypes.Array[ctypes.c_char]) -> None:
+        """Prepare the call. Raises KeyError where the machine's numbers are not known."""
+        self._name = name
+        self._arguments = [ctypes.c_long(NUMBERS[name]), *(_as_c(item) for item in arguments)]
+        self._call = ctypes.PyDLL(None, use_errno=True).syscall  # keeps the interpreter's lock
+
+    def __call__(self) -> int:
+        """Make the call. Raises OSError."""
+        result: int = self._call(*self._arguments)
+        if result < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{self._name}: {os.strerror(number)}")
+        return result
+
+
+def dropping_capabilities() -> Prepared:
+    """Return the call that gives up every capability of a process."""
     version = (0x20080522).to_bytes(4, "little") + bytes(4)
-    syscall("capset", ctypes.create_string_buffer(version, 8), ctypes.create_string_buffer(24))
+    return Prepared("capset", ctypes.create_string_buffer(version, 8), ctypes.create_string_buffer(24))
+
+
+def forking(namespaces: int) -> Prepared:
+    """Return the bare system call that forks this process into these new namespaces.
+
+    `os.fork` runs hooks that every module may register; after the fork they touch over a hundred pages of memory
+    that the child would not touch otherwise, and each is copied: 1.5 ms of CPU time instead of 0.4. They repair
+    locks that other threads may hold, and the processes that use this have one thread.
+    Raises OSError where the place of the C library's thread id can't be found.
+    """
+    address = ctypes.c_ulong()
+    syscall("prctl", _PR_GET_TID_ADDRESS, ctypes.addressof(address), 0, 0, 0)
+    flags = _CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID | namespaces | signal.SIGCHLD
+    thread_id = [0, address.value] if platform.machine() == "aarch64" else [address.value, 0]
+    return Prepared("clone", flags, 0, 0, *thread_id)
+
+
+def _as_c(item: int | ctypes.Array[ctypes.c_char]) -> object:
+    return ctypes.c_long(item) if isinstance(item, int) else item

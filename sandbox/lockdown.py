@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypedDict
 
 from sandbox import kernel, landlock, namespaces, seccomp
@@ -43,9 +44,10 @@ class Lockdown:
         self.level = level
         self.scratch = scratch
         self.layers: list[Layer] = []
-        self._process_namespace = -1
+        self._fork: Callable[[], int] = os.fork
+        self._steps: list[Callable[[], object]] = []
         if level == "full":
-            self._process_namespace = namespaces.enter([*_DEVICES, *readable_paths()], scratch, scratch_mb)
+            namespaces.enter([*_DEVICES, *readable_paths()], scratch, scratch_mb)
             self.scratch = namespaces.PRIVATE
             self._note("namespaces", "user, mount, process, network, ipc and uts")
             self._note("private files", f"{scratch_mb} MB at /tmp and /dev/shm; the rest is read-only")
@@ -53,34 +55,39 @@ class Lockdown:
         if sys.platform == "linux":
             kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
             self._note("no_new_privs", "nothing it starts gains a privilege")
+            if kernel.NUMBERS:
+                self._prepare()
         if level != "rlimit":
             self._restrict_files(kept)
         if level == "full":
-            seccomp.install(processes=True)
+            seccomp.Filter(processes=True).install()
             kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         if kernel.NUMBERS and sys.platform == "linux":
             self._note("seccomp", "system calls by allowlist")
         self._note("rlimits", "CPU time, memory, file size, descriptors, core dumps")
 
     def fork(self) -> int:
-        """Fork a child, in a process namespace of its own at level full."""
-        if self.level != "full":
-            return os.fork()
-        namespaces.unshare(kernel.CLONE_NEWPID)
-        pid = os.fork()
-        if pid:
-            namespaces.return_to(self._process_namespace)
-        return pid
+        """Fork a child, in a process namespace of its own at level full. Raises OSError."""
+        return self._fork()
 
     def complete_in_child(self) -> None:
         """Do what a child has to do for itself, before it reads anything of a stranger's."""
         os.setsid()
+        for step in self._steps:
+            step()
+
+    def _prepare(self) -> None:
+        """Make ready what happens in every child: the less it has to build, the less memory is copied."""
         if self.level == "full":
-            kernel.drop_capabilities()
-        elif kernel.NUMBERS and sys.platform == "linux":
-            kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
-            kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-            seccomp.install(processes=False)
+            self._fork = kernel.forking(kernel.CLONE_NEWPID)
+            self._steps = [kernel.dropping_capabilities()]
+            return
+        self._fork = kernel.forking(0)
+        self._steps = [
+            kernel.Prepared("prctl", kernel.PR_SET_PDEATHSIG, 9, 0, 0, 0),
+            kernel.Prepared("prctl", kernel.PR_SET_DUMPABLE, 0, 0, 0, 0),
+            seccomp.Filter(processes=False).install,
+        ]
 
     def _restrict_files(self, kept: list[int]) -> None:
         paths = ["/"] if self.level == "full" else [*_DEVICES, *readable_paths()]

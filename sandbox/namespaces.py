@@ -27,8 +27,8 @@ _OTHERS = kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kerne
 _OWNERS = kernel.CLONE_NEWUSER | kernel.CLONE_NEWPID
 
 
-def enter(readable: Iterable[str], new_root: str, scratch_mb: int) -> int:
-    """Move this process into new namespaces and return a descriptor of its process namespace.
+def enter(readable: Iterable[str], new_root: str, scratch_mb: int) -> None:
+    """Move this process into new namespaces.
 
     It goes on as process 1 of that namespace (the process that was there before waits for it, then exits), on a
     file system that holds the `readable` paths, a few devices and an empty /tmp of `scratch_mb`.
@@ -45,9 +45,7 @@ def enter(readable: Iterable[str], new_root: str, scratch_mb: int) -> int:
         _unshare_users(proc, _OWNERS | _OTHERS)
         _build_root(readable, new_root, scratch_mb)
     _become_first_process()
-    own = os.open("self/ns/pid", os.O_RDONLY, dir_fd=proc)
     os.close(proc)
-    return own
 
 
 def become_nobody() -> None:
@@ -61,11 +59,6 @@ def become_nobody() -> None:
 def unshare(flags: int) -> None:
     """Leave namespaces for new ones. Raises OSError."""
     syscall("unshare", flags)
-
-
-def return_to(namespace: int) -> None:
-    """Have the next child be born into this process namespace again. Raises OSError."""
-    syscall("setns", namespace, kernel.CLONE_NEWPID)
 
 
 def _unshare_users(proc: int, flags: int) -> None:

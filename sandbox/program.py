@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.channel import Channel, ChannelError
+from sandbox.channel import Channel
 from sandbox.coverage import start_coverage
 from sandbox.peer import PROGRAM_FILE, Operation, Peer
 
@@ -90,13 +90,9 @@ class Program:
         return self._module.__dict__[name]
 
 
-def serve(channel: Channel) -> None:
-    """Load a program and answer calls until the judge hangs up."""
-    peer = Peer(channel, Program().operations(), lambda peer, body: Foreign(peer, body[1]), trusting=True)
-    try:
-        peer.serve()
-    except ChannelError:
-        return
+def program_peer(channel: Channel) -> Peer:
+    """Return the program's side of the conversation, for a program that is yet to come."""
+    return Peer(channel, Program().operations(), lambda peer, body: Foreign(peer, body[1]), trusting=True)
 
 
 def run_script(source: str) -> int:
@@ -128,7 +124,7 @@ def finish_script() -> None:
 
 
 def open_standard_streams() -> None:
-    """Put new text streams over descriptors 0 to 2, which have just been replaced."""
+    """Put new text streams over descriptors 0 to 2, whatever lies behind them later."""
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="replace")
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False))

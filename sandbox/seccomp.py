@@ -7,11 +7,12 @@ it knows. clone3 answers ENOSYS too: its flags lie in memory, where a filter can
 import ctypes
 import errno
 import itertools
+import os
 import platform
 import struct
 
 from sandbox import kernel
-from sandbox.kernel import NUMBERS, syscall
+from sandbox.kernel import NUMBERS, Prepared
 
 _FREE = """
 read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn
@@ -38,11 +39,14 @@ _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """Terminal questions that isatty asks, bytes waiting, and the flags of a descriptor."""
 _NAMESPACES = (
     kernel.CLONE_NEWNS | kernel.CLONE_NEWCGROUP | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUSER
-    | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET
+    | kernel.CLONE_NEWNET
 )  # fmt: skip
+"""Not the process namespace: the zygote needs it, and a program has no capability left to open one."""
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT = 0x40000000
 _NEWEST = 462
+_OWN_ID = 0x7FFFFFF5
+"""Stands for the process id until the filter is installed; no process has this one."""
 
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _LOAD, _AND, _RETURN = 0x20, 0x54, 0x06
@@ -55,16 +59,26 @@ _FIRST: Instruction = (_LOAD, 0, 0, 16)
 """Load the low half of the first argument."""
 
 
-def install(*, processes: bool) -> None:
-    """Lock this process and its children to the allowlist, for ever. Raises OSError.
+class Filter:
+    """The compiled filter, ready to lock processes in."""
 
-    processes: False where nothing else contains them: no new process then, and signals to itself only.
-    no_new_privs must be set before.
-    """
-    code = b"".join(struct.pack("@HBBI", *step) for step in _program(processes))
-    steps = ctypes.create_string_buffer(code, len(code))
-    header = struct.pack("@HxxxxxxQ", len(code) // 8, ctypes.addressof(steps))
-    syscall("seccomp", 1, 0, ctypes.create_string_buffer(header, len(header)))
+    def __init__(self, *, processes: bool) -> None:
+        """Compile it.
+
+        processes: False where nothing else contains them: no new process then, and signals to itself only.
+        """
+        code = b"".join(struct.pack("@HBBI", *step) for step in _program(processes))
+        own = struct.pack("@I", _OWN_ID)
+        self._places = [place for place in range(4, len(code), 8) if code[place : place + 4] == own]
+        self._steps = ctypes.create_string_buffer(code, len(code))
+        header = struct.pack("@HxxxxxxQ", len(code) // 8, ctypes.addressof(self._steps))
+        self._install = Prepared("seccomp", 1, 0, ctypes.create_string_buffer(header, len(header)))
+
+    def install(self) -> None:
+        """Lock this process and its children in, for ever; no_new_privs must be set before. Raises OSError."""
+        for place in self._places:
+            struct.pack_into("@I", self._steps, place, os.getpid())
+        self._install()
 
 
 def _program(processes: bool) -> list[Instruction]:
@@ -101,13 +115,9 @@ def _checked(processes: bool) -> list[tuple[str, list[Instruction]]]:
             ("clone", [_FIRST, (_ANY_BIT, 0, 1, _NAMESPACES), _refuse(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]),
             ("kill", _suicide(24)),
             ("tgkill", _suicide(32)),
-            # for the zygote: a program has no capability left and is refused by the kernel
-            ("unshare", _one_of(0, (kernel.CLONE_NEWPID,), errno.EPERM)),
-            ("setns", _one_of(1, (kernel.CLONE_NEWPID,), errno.EPERM)),
         ]
-    own = (syscall("getpid"),)
     threads = [_FIRST, (_ANY_BIT, 0, 1, kernel.CLONE_THREAD), (_RETURN, 0, 0, _ALLOW), _refuse(errno.EPERM)]
-    signals = _one_of(0, own, errno.EPERM)
+    signals = _one_of(0, (_OWN_ID,), errno.EPERM)
     return [*rules, ("clone", threads), ("kill", signals), ("tgkill", signals)]
 
 

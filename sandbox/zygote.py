@@ -12,10 +12,12 @@ Commands from the worker are one byte and a process id; answers are JSON frames:
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import importlib
 import json
 import os
+import random
 import resource
 import signal
 import socket
@@ -26,7 +28,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from sandbox.canaries import Targets, attack
 from sandbox.channel import pack
-from sandbox.child import run_child
+from sandbox.child import ChildToBe
 from sandbox.lockdown import Layer, Lockdown
 
 if TYPE_CHECKING:
@@ -35,13 +37,16 @@ if TYPE_CHECKING:
 ENVIRONMENT = {"PATH": "/nonexistent", "LANG": "C.UTF-8"}
 """All that a program finds in its environment, besides HOME and TMPDIR, its own folder."""
 
+_FIRST_OWN_FD = 10
+"""The numbers below are a child's."""
+
 COMMAND = struct.Struct(">cq")
 BIRTH = struct.Struct(">q")
 _SELF_END_S = 0.05
 
 PRELOADED = (
     "abc", "bisect", "collections", "copy", "datetime", "decimal", "enum", "faulthandler", "fractions", "functools",
-    "hashlib", "heapq", "io", "itertools", "json", "linecache", "math", "operator", "random", "re", "statistics",
+    "hashlib", "heapq", "io", "itertools", "json", "linecache", "math", "operator", "re", "statistics",
     "string", "threading", "typing",
 )  # fmt: skip
 
@@ -63,6 +68,7 @@ class Zygote:
         """Take commands from `control`; children are locked in by `lockdown`."""
         self._control = control
         self._lockdown = lockdown
+        self._child = ChildToBe(lockdown)
 
     def run(self) -> None:
         """Obey until the worker hangs up."""
@@ -99,7 +105,7 @@ class Zygote:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         pid = self._lockdown.fork()
         if pid == 0:
-            run_child(theirs, self._lockdown)
+            self._child.run(theirs.fileno())
         theirs.close()
         socket.send_fds(self._control, [BIRTH.pack(pid)], [ours.fileno()])
         ours.close()
@@ -184,13 +190,15 @@ class Hello(TypedDict):
 
 def main(arguments: Arguments) -> None:
     """Set up once, then fork for every job."""
-    control = socket.socket(fileno=arguments["control"])
+    control = socket.socket(fileno=fcntl.fcntl(arguments["control"], fcntl.F_DUPFD_CLOEXEC, _FIRST_OWN_FD))
+    os.close(arguments["control"])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for name in [*PRELOADED, *(["sandbox.judge"] if arguments["role"] == "judge" else [])]:
         importlib.import_module(name)
     sys.path[:] = [entry for entry in sys.path if entry != arguments["root"]]
     sys.path_importer_cache.clear()
     sys.argv = [""]
+    random.seed(0)  # every program starts from the same state, so that its verdict repeats
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
     hello: Hello = {"error": "", "layers": [], "succeeded": []}
