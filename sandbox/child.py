@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import struct
 from typing import NoReturn, TypedDict
 
 from sandbox.channel import Channel, ChannelError
@@ -21,6 +22,8 @@ class Start(TypedDict):
     limits: dict[str, int]  # of resource.setrlimit, by name: both soft and hard
 
 
+PID = struct.Struct("@i")
+"""The greeting of a child. The kernel adds our process id as the worker sees it, from its own namespace."""
 STREAMS = 4
 """Descriptors a child is sent: standard input, output, error, and where a crash or timeout writes its traceback."""
 
@@ -53,7 +56,7 @@ class ChildToBe:
         try:
             os.dup2(descriptor, _CHANNEL_FD, inheritable=False)
             self._lockdown.complete_in_child()
-            self._socket.send(b"r")  # carries our process id, as the kernel sees it from the worker's side
+            self._socket.send(PID.pack(os.getpid()))
             self._work()
         finally:
             os._exit(1)

@@ -10,13 +10,14 @@ import struct
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.canaries import Bait, breaches
 from sandbox.channel import Channel, ChannelError
-from sandbox.child import Start
-from sandbox.zygote import BIRTH, COMMAND, Arguments, Hello, Usage
+from sandbox.child import PID, Start
+from sandbox.zygote import ANSWER, ORDER, Arguments, Hello
 
 if TYPE_CHECKING:
     from state.verdict import Isolation
@@ -70,15 +71,36 @@ class Streams:
             os.close(fd)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a child used up and how it ended."""
+
+    cpu_s: float
+    peak_memory_bytes: int
+    exit_status: int  # -1 where a signal ended it
+    signal: int  # 0 where it exited
+    ended_itself: bool
+
+
 class Child:
     """A process forked and waiting, or running."""
 
-    def __init__(self, number: int, sock: socket.socket) -> None:
-        self.number = number
-        """Process id as its zygote sees it."""
+    def __init__(self, name: int, sock: socket.socket) -> None:
+        self.name = name
+        """Number by which its zygote knows it."""
         self.socket = sock
-        self.pid = _process_id(sock) or number
-        """Process id as we see it."""
+        self.pid = 0
+        """Process id as we see it, once it has greeted us."""
+
+    def wait(self) -> None:
+        """Wait until it is ready. Raises ChannelError when its zygote has ended."""
+        greeting, ancillary, _, _ = self.socket.recvmsg(PID.size, socket.CMSG_SPACE(_CREDENTIALS.size))
+        if not greeting:
+            raise ChannelError("the zygote is gone")
+        (self.pid,) = PID.unpack(greeting)
+        for _, kind, content in ancillary:
+            if kind == getattr(socket, "SCM_CREDENTIALS", None):
+                self.pid = _CREDENTIALS.unpack(content)[0]
 
     def start(self, role: str, limits: dict[str, int], descriptors: list[int]) -> None:
         """Hand over descriptors and limits."""
@@ -110,7 +132,8 @@ class ZygoteHandle:
         }  # fmt: skip
         self._process = start_python("sandbox.zygote", {**arguments}, theirs)
         self._channel = Channel(self._control)
-        self._ready: list[Child] = []
+        self._names = 0
+        self._ordered: Child | None = None
         try:
             hello: Hello = self._channel.receive()  # type: ignore[assignment]
         except ChannelError:
@@ -123,52 +146,47 @@ class ZygoteHandle:
         if hello["error"] or breached:
             self.close()
             raise LevelRefusedError(hello["error"] or f"it could {', '.join(breached)}")
-        self._order(b"m")
+        self._ordered = self._order_child()
 
     def take(self) -> Child:
-        """Take the child that is ready and have the next one forked meanwhile. Raises ChannelError."""
-        self._collect()
-        child = self._ready.pop()
-        self._order(b"m")
+        """Take the child that was ordered ahead and order the next. Raises ChannelError."""
+        child = self._ordered or self._order_child()
+        child.wait()
+        self._ordered = self._order_child()
         return child
 
     def finish(self, child: Child, *, hung_up: bool) -> Usage:
         """Kill and reap a child and everything it started. Raises ChannelError."""
         child.socket.close()
-        self._order(b"e" if hung_up else b"f", child.number)
-        self._collect()
-        usage: Usage = self._channel.receive()  # type: ignore[assignment]
-        return usage
+        self._order(b"e" if hung_up else b"f", child.name, [])
+        answer = self._control.recv(ANSWER.size)
+        if not answer:
+            raise ChannelError("the zygote is gone")
+        cpu_s, peak, status, number, itself = ANSWER.unpack(answer)
+        return Usage(cpu_s=cpu_s, peak_memory_bytes=peak, exit_status=status, signal=number, ended_itself=itself)
 
     def close(self) -> None:
         """End the zygote and every child of it."""
+        if self._ordered is not None:
+            self._ordered.socket.close()
         self._control.close()
         self._process.kill()
         self._process.wait()
 
-    def _collect(self) -> None:
-        """Receive the child that was ordered; it comes before any later answer."""
-        if self._ready:
-            return
-        message, descriptors, _, _ = socket.recv_fds(self._control, BIRTH.size, 1)
-        if not descriptors:
-            raise ChannelError("the zygote is gone")
-        self._ready.append(Child(BIRTH.unpack(message)[0], socket.socket(fileno=descriptors[0])))
+    def _order_child(self) -> Child:
+        ours, theirs = socket.socketpair()
+        if hasattr(socket, "SO_PASSCRED"):
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._names += 1
+        with theirs:
+            self._order(b"m", self._names, [theirs.fileno()])
+        return Child(self._names, ours)
 
-    def _order(self, letter: bytes, pid: int = 0) -> None:
+    def _order(self, letter: bytes, name: int, descriptors: list[int]) -> None:
         try:
-            self._control.sendall(COMMAND.pack(letter, pid))
+            socket.send_fds(self._control, [ORDER.pack(letter, name)], descriptors)
         except OSError as error:
             raise ChannelError("the zygote is gone") from error
-
-
-def _process_id(sock: socket.socket) -> int:
-    """Read the child's first byte, with the process id that the kernel translates for us; 0 where it does not."""
-    _, ancillary, _, _ = sock.recvmsg(1, socket.CMSG_SPACE(_CREDENTIALS.size))
-    for _, kind, content in ancillary:
-        if kind == getattr(socket, "SCM_CREDENTIALS", None):
-            return int(_CREDENTIALS.unpack(content)[0])
-    return 0
 
 
 def _capped(size: int) -> int:

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox.channel import TICK_S, Channel, ChannelError
-from sandbox.launch import Streams, ZygoteHandle
+from sandbox.launch import Streams, Usage, ZygoteHandle
 from sandbox.protocol import Limits
 from sandbox.recorder import settle, traceback_lines
 from sandbox.watch import LimitName, LimitReached, Used, Watch, written
-from sandbox.zygote import Usage
 
 if TYPE_CHECKING:
     from state.verdict import Isolation, Verdict
@@ -112,7 +111,7 @@ class Session:
     def _ending(self, usage: Usage) -> Ending:
         streams = self._streams
         limit = self.watch.reached
-        if not limit and usage["ended_itself"] and usage["signal"] == signal.SIGKILL and self._spent(usage):
+        if not limit and usage.ended_itself and usage.signal == signal.SIGKILL and self._spent(usage):
             limit = "cpu"
         if not limit and self.watch.output_is_full():
             limit = "output"
@@ -128,7 +127,7 @@ class Session:
         )
 
     def _spent(self, usage: Usage) -> bool:
-        return usage["cpu_s"] >= self._limits.cpu_s
+        return usage.cpu_s >= self._limits.cpu_s
 
 
 def apply_ending(verdict: Verdict, ending: Ending, limits: Limits, source: Sequence[str]) -> None:
@@ -142,13 +141,13 @@ def apply_ending(verdict: Verdict, ending: Ending, limits: Limits, source: Seque
         settle(verdict, "timeout", f"timeout after {seconds:g} s {kind}{where}")
     elif ending.limit:
         settle(verdict, "killed", f"the {_amount(ending, limits)} it may use are used up{where}")
-    elif not usage["ended_itself"]:
+    elif not usage.ended_itself:
         settle(verdict, "killed", "the program broke off the conversation with its judge")
-    elif usage["signal"] is not None:
-        name = signal.Signals(usage["signal"]).name
+    elif usage.signal:
+        name = signal.Signals(usage.signal).name
         settle(verdict, "killed", f"the program was ended by {name}{where}")
     else:
-        message = f"the program exited with status {usage['exit_status']} before it returned"
+        message = f"the program exited with status {usage.exit_status} before it returned"
         settle(verdict, "error", message, error_type="SystemExit")
 
 
@@ -168,7 +167,7 @@ def program_error(verdict: Verdict, ending: Ending, source: Sequence[str]) -> No
     text = tail(ending.stderr)
     last = text.rstrip().rpartition("\n")[2]
     found = _LAST_LINE.fullmatch(last)
-    status = ending.usage["exit_status"]
+    status = ending.usage.exit_status
     if status == 1 and found:
         settle(verdict, "error", found[2] or "", error_type=found[1][:100])
     else:

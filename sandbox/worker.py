@@ -187,9 +187,9 @@ class Worker:
 
 def _judge_script(verdict: Verdict, test: StdioTest, ending: Ending, limits: Limits, source: Sequence[str]) -> None:
     got = ending.stdout.decode(errors="replace")
-    if ending.limit or ending.usage["exit_status"] is None or not ending.usage["ended_itself"]:
+    if ending.limit or ending.usage.exit_status < 0 or not ending.usage.ended_itself:
         apply_ending(verdict, ending, limits, source)
-    elif ending.usage["exit_status"] != 0:
+    elif ending.usage.exit_status != 0:
         program_error(verdict, ending, source)
     else:
         passed = same_output(got, test["stdout"])
@@ -199,9 +199,9 @@ def _judge_script(verdict: Verdict, test: StdioTest, ending: Ending, limits: Lim
 
 
 def _add(used: Used, ending: Ending, wall_s: float = 0.0) -> None:
-    used.cpu_s += ending.usage["cpu_s"]
+    used.cpu_s += ending.usage.cpu_s
     used.wall_s += wall_s
-    used.peak_memory_bytes = max(used.peak_memory_bytes, ending.usage["peak_memory_bytes"])
+    used.peak_memory_bytes = max(used.peak_memory_bytes, ending.usage.peak_memory_bytes)
 
 
 def _report(

@@ -1,13 +1,13 @@
 """The process that programs are forked from: started clean, single-threaded, warm, and without any payload.
 
-It keeps one child ready ahead of the next job, hands the child's socket to the worker, and kills and reaps it
-when the worker says so. Programs and tests go from the worker straight to the child: whatever a zygote has
-read would be in the memory of every later child.
+It forks a child when the worker orders one, ahead of its job, and kills and reaps it when the worker says so.
+Programs and tests go from the worker straight to the child: whatever a zygote has read would be in the memory of
+every later child. And whatever a zygote touches between two forks is copied: it does as little as it can.
 
-Commands from the worker are one byte and a process id; answers are JSON frames:
-    b"m" 0     fork one more child; the answer is its id, with its socket as a descriptor
-    b"f" pid   finish a child: kill what is left of it, reap, clean up; the answer is a `Usage`
-    b"e" pid   the same for a child that has hung up: wait a moment for it to end by itself
+Orders from the worker are one byte and a number that names the child:
+    b"m"  fork a child; its end of a socket to the worker comes with the order
+    b"f"  finish it: kill what is left of it, reap, clean up; the answer is a `Usage`
+    b"e"  the same for a child that has hung up: wait a moment for it to end by itself
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ if TYPE_CHECKING:
 ENVIRONMENT = {"PATH": "/nonexistent", "LANG": "C.UTF-8"}
 """All that a program finds in its environment, besides HOME and TMPDIR, its own folder."""
 
+_ONE_DESCRIPTOR = socket.CMSG_SPACE(4)
 _FIRST_OWN_FD = 10
 """The numbers below are a child's."""
 
-COMMAND = struct.Struct(">cq")
-BIRTH = struct.Struct(">q")
+ORDER = struct.Struct("@cq")
+ANSWER = struct.Struct("@dqii?")
+"""CPU seconds, peak memory in bytes, exit status or -1, signal or 0, whether it ended by itself."""
 _SELF_END_S = 0.05
 
 PRELOADED = (
@@ -49,16 +51,6 @@ PRELOADED = (
     "hashlib", "heapq", "io", "itertools", "json", "linecache", "math", "operator", "re", "statistics",
     "string", "threading", "typing",
 )  # fmt: skip
-
-
-class Usage(TypedDict):
-    """What a child used up and how it ended."""
-
-    cpu_s: float
-    peak_memory_bytes: int
-    exit_status: int | None  # where it ended by itself
-    signal: int | None
-    ended_itself: bool
 
 
 class Zygote:
@@ -69,19 +61,23 @@ class Zygote:
         self._control = control
         self._lockdown = lockdown
         self._child = ChildToBe(lockdown)
+        self._children: dict[int, int] = {}
 
     def run(self) -> None:
         """Obey until the worker hangs up."""
-        while command := self._control.recv(COMMAND.size, socket.MSG_WAITALL):
-            letter, pid = COMMAND.unpack(command)
+        while True:
+            order, ancillary, _, _ = self._control.recvmsg(ORDER.size, _ONE_DESCRIPTOR)
+            if not order:
+                return
+            letter, name = ORDER.unpack(order)
             if letter == b"m":
-                self._fork()
+                self._fork(name, int.from_bytes(ancillary[0][2], sys.byteorder))
                 continue
-            usage = self._finish(pid, hung_up=letter == b"e")
+            answer = self._finish(self._children.pop(name), hung_up=letter == b"e")
             try:
                 clear(self._lockdown.scratch)
             finally:  # where it can't be cleared, this zygote ends and the worker starts another
-                self._control.sendall(pack(usage))
+                self._control.send(answer)
 
     def prove(self, targets: Targets) -> list[str]:
         """Attack the targets from a child like any other; returns the attacks that succeeded."""
@@ -99,18 +95,14 @@ class Zygote:
         os.waitpid(pid, 0)
         return json.loads(answer) if answer else ["lock a child in"]
 
-    def _fork(self) -> None:
-        ours, theirs = socket.socketpair()
-        if hasattr(socket, "SO_PASSCRED"):
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    def _fork(self, name: int, descriptor: int) -> None:
         pid = self._lockdown.fork()
         if pid == 0:
-            self._child.run(theirs.fileno())
-        theirs.close()
-        socket.send_fds(self._control, [BIRTH.pack(pid)], [ours.fileno()])
-        ours.close()
+            self._child.run(descriptor)
+        os.close(descriptor)
+        self._children[name] = pid
 
-    def _finish(self, pid: int, *, hung_up: bool) -> Usage:
+    def _finish(self, pid: int, *, hung_up: bool) -> bytes:
         ended_itself = _has_ended(pid, _SELF_END_S if hung_up else 0.0)
         if not ended_itself:
             os.kill(pid, signal.SIGKILL)
@@ -118,13 +110,8 @@ class Zygote:
             _kill_group(pid)
         _, status, used = os.wait4(pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        return {
-            "cpu_s": used.ru_utime + used.ru_stime,
-            "peak_memory_bytes": used.ru_maxrss * _MAXRSS_BYTES,
-            "exit_status": code if code >= 0 else None,
-            "signal": -code if code < 0 else None,
-            "ended_itself": ended_itself,
-        }
+        ended = (code, 0) if code >= 0 else (-1, -code)
+        return ANSWER.pack(used.ru_utime + used.ru_stime, used.ru_maxrss * _MAXRSS_BYTES, *ended, ended_itself)
 
 
 def clear(folder: str) -> None:
