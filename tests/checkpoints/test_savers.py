@@ -14,6 +14,7 @@ from state.episode import EpisodeState
 from state.errors import SetupError
 from state.learning import LearningState
 from state.periodic import CareState, OptimizationState
+from storage.engine import named_errors
 
 # What the states hold: 64-bit numbers that are numbers. Texts without lone surrogates: those are in the content store.
 PLAIN = {int: st.integers(-(2**63), 2**63 - 1), float: st.floats(allow_nan=False)}
@@ -64,3 +65,11 @@ def test_a_checkpoint_file_that_is_damaged_or_out_of_reach_is_named(tmp_path: Pa
     (tmp_path / CHECKPOINT_FILE).write_text("shopping list: milk, eggs, bread\n" * 100)
     with pytest.raises(SetupError, match=f"{tmp_path / CHECKPOINT_FILE} is damaged or no database"):
         open_saver(tmp_path)
+
+
+def test_a_full_disk_is_the_same_clear_error_as_for_the_database(saver: SqliteSaver, tmp_path: Path) -> None:
+    saver.conn.execute("PRAGMA max_page_count=1")
+    checkpoint: Any = {**empty_checkpoint(), "channel_values": {"texts": list(map(str, range(100_000)))}}
+    config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+    with pytest.raises(SetupError, match=f"no space left for {tmp_path}"), named_errors(tmp_path, CHECKPOINT_FILE):
+        saver.put(config, checkpoint, {}, {})
