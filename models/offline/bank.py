@@ -5,7 +5,7 @@ Sources: Udupa et al., TRANSIT, PLDI 2013; Albarghouthi et al., Escher, CAV 2013
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement, islice, product
@@ -15,7 +15,7 @@ from typing import Any
 
 from models.offline.catalog import Component
 from models.offline.expression import Node
-from models.offline.solving import applied, solutions
+from models.offline.solving import Solver, applied, solutions, solvers_for
 from models.offline.values import MAX_VECTOR_BYTES, MISSING, holds_floats, in_order, kind_of, same
 
 MAX_FITS = 60
@@ -65,11 +65,13 @@ class Goal:
     values: list[Any]
     finish: Callable[[Node], Node | None]
     floats: bool = False
+    solvers: Mapping[str, tuple[Solver, ...]] = field(default_factory=dict)
+    """By the kind of expression from which they may lead here."""
 
     @classmethod
     def of(cls, values: list[Any], finish: Callable[[Node], Node | None] = lambda node: node) -> "Goal":
         """Make a goal; comparison tolerates rounding where a float is expected."""
-        return cls(values, finish, holds_floats(values))
+        return cls(values, finish, holds_floats(values), solvers_for(values))
 
     def met_by(self, values: list[Any]) -> bool:
         """Tell whether a vector (visible part and more) meets the goal."""
@@ -153,14 +155,20 @@ class Bank:
         """For each expression found since the last time, solve for constants that take it to a goal."""
         fresh, self.fresh = self.fresh, []
         for node in fresh:
-            if self.budget.left <= 0:
-                raise OutOfBudgetError
-            self.budget.spent += 1
+            kind = node.kind.partition("[")[0]
             for goal in self.goals:
-                for solved in solutions(node.values[: self.visible], goal.values):
-                    whole = applied(solved, node)
-                    if whole is not None:
-                        self._check(whole)
+                solvers = goal.solvers.get(kind)
+                if solvers:
+                    self._solve_one(node, goal, solvers)
+
+    def _solve_one(self, node: Node, goal: Goal, solvers: Sequence[Solver]) -> None:
+        if self.budget.left <= 0:
+            raise OutOfBudgetError
+        self.budget.spent += 1
+        for solved in solutions(solvers, node.values[: self.visible], goal.values):
+            whole = applied(solved, node)
+            if whole is not None:
+                self._check(whole)
 
     def grow(self, components: Sequence[Component], cost: int) -> None:
         """Add every expression of exactly this cost. Raises OutOfBudgetError when the candidates are used up."""

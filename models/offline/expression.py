@@ -4,6 +4,7 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from models.offline.catalog import MODULES, PARAMETERS, Component, helper_sources
@@ -40,10 +41,15 @@ class Node:
         return sum(value is MISSING for value in self.values)
 
 
+@cache
+def _parsed(source: str) -> ast.expr:
+    return ast.parse(source, mode="eval").body
+
+
 def leaf(source: str, values: list[Any], cost: int) -> Node:
     """Make a node of a name or a constant."""
     node = Node(values, cost=cost)
-    node.leaf = ast.parse(source, mode="eval").body
+    node.leaf = _parsed(source)
     node.kind = kind_of(values)[0]
     return node
 

@@ -77,8 +77,9 @@ def by_relevance(parts: Sequence[Component], words: frozenset[str], changes: Map
     priced = []
     for index, part in enumerate(parts):
         hits = len(explained(part.words, words)) - changes.get(part.name, 0)
-        price = max(1, part.cost - (hits > 0))
-        priced.append((part.cost - 2 * min(hits, 2), index, replace(part, cost=price)))
+        cheaper = hits > 0 and part.cost > 1
+        order = part.cost - 2 * min(hits, 2)
+        priced.append((order, index, replace(part, cost=part.cost - 1) if cheaper else part))
     priced.sort(key=lambda row: row[:2])
     return [part for _, _, part in priced]
 

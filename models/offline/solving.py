@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from models.offline.catalog import Component, compile_template
 from models.offline.expression import Node, leaf
-from models.offline.values import same
+from models.offline.values import kind_of, same
 
 MAX_MODULUS: Final = 12
 
@@ -27,12 +27,23 @@ class Solved:
     cost: int = 3
 
 
-def solutions(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
+Solver = Callable[[Sequence[Any], Sequence[Any]], Iterator[Solved]]
+
+
+def solvers_for(wanted: Sequence[Any]) -> dict[str, tuple[Solver, ...]]:
+    """Return the solvers that may lead to such values, by the first word of an expression's kind ("list")."""
+    target = _KINDS.get(kind_of(wanted)[0].partition("[")[0], "")
+    found: dict[str, tuple[Solver, ...]] = {}
+    for kind, name in _KINDS.items():
+        if (name, target) in _SOLVERS:
+            found[kind] = _SOLVERS[name, target]
+    return found
+
+
+def solutions(solvers: Sequence[Solver], values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
     """Yield the templates that take every value to the wanted one. Both hold one value per visible situation."""
-    distinct = len({repr(value) for value in values})
-    if distinct < 2:
+    if all(value == values[0] for value in values):
         return
-    solvers = _SOLVERS.get((_kind(values), _kind(wanted)), ())
     for solver in solvers:
         yield from solver(values, wanted)
 
@@ -58,14 +69,6 @@ def _component(template: str, constants: int) -> Component:
         function=compile_template(template, 1 + constants, {}),
         template=ast.parse(template, mode="eval").body,
     )
-
-
-def _kind(values: Sequence[Any]) -> str:
-    kinds = {type(value) for value in values}
-    if kinds <= {int, float}:
-        return "number"
-    names = {bool: "bool", str: "text", list: "list", tuple: "list"}
-    return names.get(kinds.pop(), "") if len(kinds) == 1 else ""
 
 
 def _shift(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
@@ -270,8 +273,11 @@ def _is_join(separator: str, items: Sequence[Any], text: str) -> bool:
     return all(type(item) is str for item in items) and separator.join(items) == text
 
 
+_KINDS: Final = {
+    "int": "number", "float": "number", "num": "number", "bool": "bool", "str": "text", "list": "list", "tuple": "list",
+}  # fmt: skip
 _NUMBERS: Final = (_shift, _affine, _clamp, _remainder)
-_SOLVERS: Final[dict[tuple[str, str], tuple[Callable[[Any, Any], Iterator[Solved]], ...]]] = {
+_SOLVERS: Final[dict[tuple[str, str], tuple[Solver, ...]]] = {
     ("number", "number"): _NUMBERS,
     ("number", "bool"): (_threshold, _residue, _equality),
     ("text", "bool"): (_equality, _affixes),

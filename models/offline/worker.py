@@ -4,6 +4,7 @@ Memories hold model-written code: it runs here and nowhere else. The environment
 core dumps and large memory are refused, and what the code prints goes nowhere.
 """
 
+import gc
 import json
 import os
 import resource
@@ -36,6 +37,7 @@ def main() -> None:
     outgoing = os.fdopen(os.dup(1), "wb")
     _silence()
     _limit()
+    gc.disable()  # a fifth of the time; what a search leaves behind is collected between requests
     while True:
         ready, _, _ = select.select([incoming], [], [], ORPHAN_CHECK_S)
         if not ready:
@@ -47,6 +49,7 @@ def main() -> None:
             return
         _end_after(CPU_S + LAST_CPU_S)
         write_message(outgoing, _answer(payload))
+        gc.collect()
 
 
 def _answer(payload: bytes) -> bytes:

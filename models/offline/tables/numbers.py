@@ -48,7 +48,7 @@ gcd         | I I | 2~ | math.gcd(a, b) | gcd greatest common divisor factor
 lcm         | I I | 2~ | math.lcm(a, b) | lcm least common multiple
 coprime     | I I | 4~ | math.gcd(a, b) == 1 | coprime relatively prime
 binomial    | I I | 3 | small_comb(a, b) => math.comb(a, b) | binomial combinations choose
-is_prime    | I | 2 | small_is_prime(a) => is_prime(a) | prime primes
+is_prime    | I | 2 | is_prime(a) if a < 10**9 else too_large() => is_prime(a) | prime primes
 factors     | I | 3 | small_prime_factors(a) => prime_factors(a) | prime factors factorize factorization
 divisors    | I | 3 | small_divisors(a) => divisors(a) | divisors divisor factors divides
 digits      | I | 2 | digits(a) | digits digit
@@ -70,12 +70,12 @@ fibonacci   | I | 3 | small_fibonacci(a) => fibonacci(a) | fibonacci fib
 triangular  | I | 3 | a * (a + 1) // 2 | triangular sum first natural
 collatz     | I | 3 | small_collatz(a) => collatz(a) | collatz hailstone
 to_roman    | I | 3 | small_roman(a) => to_roman(a) | roman numeral
-upto        | I | 2 | small_range(1, a + 1) => list(range(1, a + 1)) | range first numbers up inclusive from upto
-below       | I | 2 | small_range(0, a) => list(range(a)) | range below indices first
-zero_upto   | I | 3 | small_range(0, a + 1) => list(range(a + 1)) | range zero inclusive upto
+upto        | I | 2 | list(range(1, a + 1)) if a < 2000 else too_large() => list(range(1, a + 1)) | range first numbers up upto
+below       | I | 2 | list(range(0, a)) if a < 2000 else too_large() => list(range(a)) | range below indices first
+zero_upto   | I | 3 | list(range(0, a + 1)) if a < 2000 else too_large() => list(range(a + 1)) | range zero upto
 range       | I I | 2 | small_range(a, b) => list(range(a, b)) | range between from
 range_incl  | I I | 3 | small_range(a, b + 1) => list(range(a, b + 1)) | range between inclusive from
-countdown   | I | 3 | small_range(a, 0, -1) => list(range(a, 0, -1)) | countdown down descending
+countdown   | I | 3 | list(range(a, 0, -1)) if a < 2000 else too_large() => list(range(a, 0, -1)) | countdown descending
 multiples   | I I | 4 | small_range(b, a + 1, b) => list(range(b, a + 1, b)) | multiples
 divmod      | I I | 3 | divmod(a, b) | quotient remainder
 degrees     | N | 3 | math.degrees(a) | degrees
