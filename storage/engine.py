@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -28,6 +29,7 @@ class Home:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
         self.folder = folder
+        self._writers: deque[Connection] = deque()  # idle: giving one back to the pool costs as much as a short insert
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -38,13 +40,23 @@ class Home:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a transaction: committed at the end of the block, rolled back when it raises."""
-        with named_errors(self.folder), self.engine.connect() as connection:
-            connection = connection.execution_options(writes=True)
-            with connection.begin():
-                yield connection
+        with named_errors(self.folder):
+            try:
+                connection = self._writers.pop()
+            except IndexError:
+                connection = self.engine.connect().execution_options(writes=True)
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                connection.close()  # a failed transaction may have left it in any state
+                raise
+            self._writers.append(connection)
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every connection."""
+        while self._writers:
+            self._writers.pop().close()
         self.engine.dispose()
 
 
