@@ -19,6 +19,7 @@ class TermWeights:
     def __init__(self, postings: Postings, visible: Mask) -> None:
         self._postings = postings
         self._visible = visible
+        self._all_visible = bool(visible.all())
         lengths = postings.lengths()[: len(visible)]
         count = int(visible.sum())
         mean = float(lengths[visible].sum()) / max(count, 1)
@@ -70,10 +71,11 @@ class TermWeights:
         """Compute what each occurrence of the terms is worth; all at once, since numpy's cost is per call."""
         numbers = [self._postings.terms[term] for term in terms]
         rows, counts, sizes = self._postings.occurrences(numbers)
-        keep = rows < len(self._visible)
-        keep[keep] = self._visible[rows[keep]]
-        owners = np.repeat(np.arange(len(terms)), sizes)[keep]
-        rows, counts = rows[keep], counts[keep]
+        owners = np.repeat(np.arange(len(terms)), sizes)
+        if not self._all_visible or len(self._postings) > len(self._visible):
+            keep = rows < len(self._visible)
+            keep[keep] = self._visible[rows[keep]]
+            owners, rows, counts = owners[keep], rows[keep], counts[keep]
         weights = self._idf[numbers][owners] * counts * (K1 + 1) / (counts + self._norms[rows])
         bounds = np.searchsorted(owners, np.arange(len(terms) + 1))
         for term, start, end in zip(terms, bounds[:-1], bounds[1:], strict=True):

@@ -81,7 +81,9 @@ class Postings:
 
 def best(scores: Numbers, limit: int) -> Rows:
     """Return the rows of the `limit` highest positive scores, and every row that ties with the last of them."""
-    if limit < len(scores):
-        least = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-        return np.flatnonzero(scores >= max(least, np.nextafter(0.0, 1.0)))
-    return np.flatnonzero(scores > 0)
+    rows = np.flatnonzero(scores)  # partition is slow where most values are the same: zeros go first
+    positive = scores[rows]
+    if limit < len(rows):
+        least = np.partition(positive, len(rows) - limit)[len(rows) - limit]
+        rows = rows[positive >= least]
+    return rows

@@ -83,13 +83,14 @@ class Ranker:
         self._weights = TermWeights(engines.postings, visible)
         self._neighbours = neighbours
         self._is_code = is_code
+        self._any_code = bool(is_code.any())
 
     def ranking(self, question: Question, weights: Weights, vector: Vector | None) -> Ranking:
         """Score every row; with the question's dense vector, rows that share no term with it as well."""
         terms = self._weighted(question, fuzzy=weights.fuzzy)
         scores = self._weights.bm25(terms)
         ranking = Ranking(scores, {"bm25": scores})
-        if weights.cosine and scores.any():
+        if weights.cosine and (self._any_code or not weights.code_only) and scores.any():
             rows = best(scores, COSINE_CANDIDATES)
             if not weights.code_only or self._is_code[rows].mean() > 0.5:
                 ranking.fuse("cosine", self._cosine(rows, terms), weights.cosine)

@@ -116,6 +116,9 @@ class Record:
     updated_at: float
 
 
+_SAME_IN_ROW = tuple(part.name for part in fields(Record) if part.name not in ("attributes", "scope", "origin"))
+
+
 def content_digest(text: str, code: str) -> str:
     """Return the digest of a text and its code."""
     return digest_of(f"{text}\0{code}")
@@ -147,7 +150,7 @@ def row_of(draft: Draft, now: float) -> dict[str, Any]:
 
 def record_from(row: Mapping[str, Any]) -> Record:
     """Return a row of `memories` as a record."""
-    same = {part.name: row[part.name] for part in fields(Record) if part.name not in ("attributes", "scope", "origin")}
+    same = {name: row[name] for name in _SAME_IN_ROW}
     scope = Scope(user=row["user_scope"], project=row["project_scope"], agent=row["agent_scope"], run=row["run_scope"])
     origin: Origin = {"run_id": row["run_id"], "batch": row["batch"], "episode_id": row["episode_id"]}
     return Record(**same, attributes=json.loads(row["attributes"]), scope=scope, origin=origin)

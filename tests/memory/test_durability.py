@@ -1,0 +1,84 @@
+"""Killed in mid-add, written by several processes: nothing acknowledged is lost, nothing is there by half."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memory.index import Sight
+from memory.recall import Recall, Search
+from memory.record import Draft, Scope
+from memory.records import Records
+from memory.transfer import faults
+from storage.engine import open_home
+
+ANN = Scope(user="ann")
+ROOT = Path(__file__).parents[2]
+# Adds batches for ever and says after each how many records are stored.
+WRITER = """
+import sys
+from pathlib import Path
+from memory.record import Draft, Scope
+from memory.records import Records
+from storage.engine import open_home
+name, size, most = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+records = Records(open_home(Path(sys.argv[1])))
+for batch in range(most):
+    texts = [f"{name} item {batch * size + number}" for number in range(size)]
+    records.add([Draft(text=text, cause=text, scope=Scope(user="ann")) for text in texts])
+    print((batch + 1) * size, flush=True)
+"""
+
+
+def writer(folder: Path, name: str, size: int, most: int = 10**9) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", WRITER, str(folder), name, str(size), str(most)]
+    return subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize(("size", "acknowledgements"), [(1, 30), (50, 3), (500, 2)])
+def test_a_killed_writer_leaves_whole_batches_and_loses_none_it_acknowledged(
+    tmp_path: Path, size: int, acknowledgements: int
+) -> None:
+    process = writer(tmp_path, "killed", size)
+    assert process.stdout is not None
+    acknowledged = [int(process.stdout.readline()) for _ in range(acknowledgements)][-1]
+    process.send_signal(signal.SIGKILL)
+    rest = process.communicate()[0].split()
+    home = open_home(tmp_path)
+    recall = Recall(home)
+    stored = len(recall.listed(ANN, sight=Sight(), limit=10**6))
+    assert stored >= int(rest[-1] if rest else acknowledged)
+    assert stored % size == 0
+    assert faults(Records(home)) == []
+    assert len(recall.search(Search(text="killed item 3", scope=ANN))) > 0
+    recall.close()
+    home.close()
+
+
+def test_four_processes_write_one_home_and_each_sees_what_the_others_did(tmp_path: Path) -> None:
+    home = open_home(tmp_path)
+    recall = Recall(home)
+    for process in [writer(tmp_path, f"writer{number}", 5, most=20) for number in range(4)]:
+        process.communicate()
+        assert process.returncode == 0
+    assert len(recall.listed(ANN, sight=Sight(), limit=1000)) == 400
+    assert {hit.record.text.split()[0] for hit in recall.search(Search(text="item 7", scope=ANN, limit=4))} == {
+        f"writer{number}" for number in range(4)
+    }
+    assert faults(Records(home)) == []
+    recall.close()
+    home.close()
+
+
+def test_a_refused_batch_leaves_nothing(tmp_path: Path) -> None:
+    home = open_home(tmp_path)
+    good, bad = Draft(text="good", cause="1", scope=ANN), Draft(text=" ", cause="2", scope=ANN)
+    with pytest.raises(ValueError, match="needs a text"):
+        Records(home).add([good, bad])
+    assert Records(home).get([good.memory_id]) == {}
+    home.close()
