@@ -10,8 +10,17 @@ from models.offline.memories import Library
 from models.offline.problem import Problem
 from models.offline.words import stem
 
-STAGES: Final = ((16, 0.15), (40, 0.3), (90, 0.35), (400, 0.2))
-"""Number of components of a stage, and its share of the budget."""
+STAGES: Final = (
+    ((16, 0.15), (40, 0.3), (90, 0.35), (400, 0.2)),
+    ((24, 0.6), (60, 0.4)),
+    ((120, 0.5), (400, 0.5)),
+)
+"""Number of components of a stage, and its share of the budget: of a first attempt, a second, and all later ones.
+
+Equal searches find equal things: a repair looks deeper with fewer components, then wider.
+"""
+MEMORY_COMPONENTS: Final = 16
+"""Built-in components that join the memories in their stage."""
 NAMED: Final = 2
 """Price up to which a memory counts as named by the task."""
 SLOW: Final = frozenset({"permutations", "subsequences", "substrings", "triples", "all_pairs", "divisors"})
@@ -59,15 +68,15 @@ def _changed(part: Component, changes: Mapping[str, int]) -> Component:
     return replace(part, cost=max(1, part.cost + change)) if change else part
 
 
-def stages(shelf: Library, prices: Prices, changes: Mapping[str, int]) -> Iterator[Stage]:
-    """Yield the stages of a search, from what the task names to everything there is."""
+def stages(shelf: Library, prices: Prices, changes: Mapping[str, int], attempt: int) -> Iterator[Stage]:
+    """Yield the stages of a search, from what the task names to everything there is. attempt: from 0."""
     known = [_changed(part, changes) for part in (*shelf.whole, *shelf.parts)]
     named = [part for part in known if part.cost <= NAMED]
     if named:
         yield Stage("memories that the task names", named, 0.1)
     if known:
-        yield Stage("memories", [*known, *prices.ordered[: STAGES[0][0]]], 0.2)
-    for index, (count, share) in enumerate(STAGES):
+        yield Stage("memories", [*known, *prices.ordered[:MEMORY_COMPONENTS]], 0.2)
+    for index, (count, share) in enumerate(STAGES[min(attempt, len(STAGES) - 1)]):
         chosen = [*known, *prices.ordered[:count]]
         yield Stage(f"{count} components", chosen, share * (0.7 if known else 1.0), early=index == 0)
 

@@ -115,7 +115,7 @@ class _Task:
         budget = purse.left
         fits: list[Node] = []
         search = None
-        for stage in stages(self.shelf, priced, changes):
+        for stage in stages(self.shelf, priced, changes, len(self.request.attempts)):
             search = Search(problem, stage.components, priced.forms, purse)
             with purse.limited(int(budget * stage.share)):
                 search.deepen(DEDUCTION_SHARES)

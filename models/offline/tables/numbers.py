@@ -70,7 +70,7 @@ fibonacci   | I | 3 | small_fibonacci(a) => fibonacci(a) | fibonacci fib
 triangular  | I | 3 | a * (a + 1) // 2 | triangular sum first natural
 collatz     | I | 3 | small_collatz(a) => collatz(a) | collatz hailstone
 to_roman    | I | 3 | small_roman(a) => to_roman(a) | roman numeral
-upto        | I | 2 | list(range(1, a + 1)) if a < 2000 else too_large() => list(range(1, a + 1)) | range first numbers up upto
+upto        | I | 2 | list(range(1, a + 1)) if a < 2000 else too_large() => list(range(1, a + 1)) | range first up
 below       | I | 2 | list(range(0, a)) if a < 2000 else too_large() => list(range(a)) | range below indices first
 zero_upto   | I | 3 | list(range(0, a + 1)) if a < 2000 else too_large() => list(range(a + 1)) | range zero upto
 range       | I I | 2 | small_range(a, b) => list(range(a, b)) | range between from
