@@ -52,6 +52,7 @@ class SplitSummary:
     reward: float
     components: dict[str, float]
     tokens: int
+    """Like cost and times: of the whole run, earlier epochs and measurements included."""
     cost_usd: float | None
     """None when a price is unknown."""
     model_s: float
@@ -89,17 +90,15 @@ def summarise(ledger: Ledger, run_id: str) -> RunSummary:
     if run is None:
         raise SetupError(f"no run {run_id!r} in this home; `ratchet runs` lists them")
     episodes = ledger.episodes_of(run["run_id"])
-    counted = _counted(episodes)
-    by_split: dict[str, list[FinishedEpisode]] = defaultdict(list)
-    for row in counted:
-        by_split[row["split"]].append(row)
-    groups: dict[str, list[FinishedEpisode]] = {split: by_split[split] for split in SPLITS if by_split[split]}
-    if len(groups) > 1:
-        groups["all"] = counted
+    counted, spent = counted_of(episodes), [row for _, row in episodes]
+    present = [split for split in SPLITS if any(row["split"] == split for row in counted)]
+    splits = [_split_summary(split, _of(split, counted), _of(split, spent)) for split in present]
+    if len(splits) > 1:
+        splits.append(_split_summary("all", counted, spent))
     unsolved = {row["task"]: row for row in counted if not row["solved"]}  # one line per task
     return RunSummary(
         run=run,
-        splits=[_split_summary(split, rows) for split, rows in groups.items()],
+        splits=splits,
         curve=_curve(episodes),
         episodes=episodes,
         failures=ledger.failures_of(run["run_id"]),
@@ -107,23 +106,26 @@ def summarise(ledger: Ledger, run_id: str) -> RunSummary:
     )
 
 
-def is_counted(phase: str, last_measured: str) -> bool:
-    """Tell whether the tables count a phase: every train batch, and the last measurement of the held-out tasks."""
-    return phase.startswith("train:") or phase == last_measured
+def counted_of(episodes: Sequence[tuple[str, FinishedEpisode]]) -> list[FinishedEpisode]:
+    """Return the rows that rates are computed from: the last epoch of each train task, the last measurement.
+
+    Earlier ones are not samples of the same thing: something was learned in between.
+    """
+    last = {(row["split"], row["task"]): phase for phase, row in episodes}  # phases come in order
+    return [row for phase, row in episodes if last[row["split"], row["task"]] == phase]
 
 
-def _counted(episodes: Sequence[tuple[str, FinishedEpisode]]) -> list[FinishedEpisode]:
-    last = max((phase for phase, _ in episodes if phase.startswith("held_out:")), default="")
-    return [row for phase, row in episodes if is_counted(phase, last)]
+def _of(split: str, rows: Sequence[FinishedEpisode]) -> list[FinishedEpisode]:
+    return [row for row in rows if row["split"] == split]
 
 
-def _split_summary(split: str, rows: Sequence[FinishedEpisode]) -> SplitSummary:
+def _split_summary(split: str, rows: Sequence[FinishedEpisode], spent: Sequence[FinishedEpisode]) -> SplitSummary:
     by_task: dict[str, list[FinishedEpisode]] = defaultdict(list)
     for row in rows:
         by_task[row["task"]].append(row)
     repeats = min(len(some) for some in by_task.values())
     names = sorted({name for row in rows for name in row["components"]})
-    costs = [row["cost_usd"] for row in rows]
+    costs = [row["cost_usd"] for row in spent]
     at_k = fmean(pass_at_k(len(some), sum(r["solved_first"] for r in some), repeats) for some in by_task.values())
     return SplitSummary(
         split=split,
@@ -133,10 +135,10 @@ def _split_summary(split: str, rows: Sequence[FinishedEpisode]) -> SplitSummary:
         at_k=(repeats, at_k) if repeats > 1 else None,
         reward=fmean(row["reward"] for row in rows),
         components={name: fmean(row["components"].get(name, 0.0) for row in rows) for name in names},
-        tokens=sum(row["prompt_tokens"] + row["completion_tokens"] for row in rows),
+        tokens=sum(row["prompt_tokens"] + row["completion_tokens"] for row in spent),
         cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
-        model_s=sum(row["model_s"] for row in rows),
-        sandbox_s=sum(row["sandbox_s"] for row in rows),
+        model_s=sum(row["model_s"] for row in spent),
+        sandbox_s=sum(row["sandbox_s"] for row in spent),
     )
 
 

@@ -88,7 +88,7 @@ def _result_table(summary: RunSummary) -> Table:
 
 
 def _detail_table(summary: RunSummary) -> Table:
-    table = Table(title="Mean reward components, and what it took", box=box.SIMPLE_HEAD)
+    table = Table(title="Mean reward components, and what the whole run took", box=box.SIMPLE_HEAD)
     table.add_column("")
     for split in summary.splits:
         table.add_column(split.split, justify="right", no_wrap=True)

@@ -10,10 +10,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from state.episode import Usage
-from state.errors import PermanentError, RatchetError, TransientError
+from state.errors import PermanentError, RatchetError, SetupError, TransientError
 from state.message import Message
 
 RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+SETUP_STATUS = frozenset({401, 403, 404})  # a wrong key or name refuses every call: one answer is enough
 FREE_MODELS = frozenset({"offline-synth", "recorded"})
 
 
@@ -39,7 +40,7 @@ def ask(model: BaseChatModel, messages: Sequence[Message], address: Address) -> 
     """Ask a chat model.
 
     Raises TransientError for what is worth another try (timeouts, lost connections, rate limits, server errors),
-    PermanentError for what is not (a refused request, a wrong key, no recorded answer).
+    PermanentError for what is not (a refused request, no recorded answer), SetupError for a wrong key, name or address.
     """
     asked = [_message(m) for m in messages]
     started = time.monotonic()
@@ -138,6 +139,8 @@ def _classified(error: Exception) -> RatchetError:
     what = f"{type(error).__name__}: {str(error)[:300]}"
     if status in RETRY_STATUS:
         return TransientError(f"the model answered {status}: {what}")
+    if status in SETUP_STATUS:
+        return SetupError(f"the model refused with {status}: check its name, its key and its address. It said: {what}")
     if status is not None:
         return PermanentError(f"the model refused the request with {status}: {what}")
     if re.search(r"Timeout|Connection|Protocol|Network|ReadError|JSONDecode", type(error).__name__):

@@ -10,7 +10,7 @@ from runtime.context import Context
 from sandbox.protocol import Job, Limits, Sandbox
 from state.episode import Attempt, EpisodeSpec
 from state.task import Task
-from state.verdict import ExecutionReport, ReportSummary, deciding
+from state.verdict import ExecutionReport, ReportSummary, VerdictStatus, deciding
 from storage.contents import canonical
 
 # What differs from one execution of the same program to the next: kept in the state, not in the stored report.
@@ -83,12 +83,16 @@ def limits_for(task: Task, context: Context) -> Limits:
 def _summary(report: ExecutionReport, address: str) -> ReportSummary:
     visible = [v["status"] == "passed" for v in report["verdicts"] if v["visible"]]
     statuses = [v["status"] for v in deciding(report["verdicts"])]
+    # where nothing that decides was reached, the reason is what happened before it
+    bad: list[VerdictStatus] = [s for s in statuses if s != "passed"]
+    if bad and bad[0] == "not_run":
+        bad = [v["status"] for v in report["verdicts"] if v["status"] not in ("passed", "not_run")] or bad
     return {
         "passed": statuses.count("passed"),
         "total": len(statuses),
         "visible_passed": sum(visible),
         "visible_total": len(visible),
-        "status": next((s for s in statuses if s != "passed"), "passed" if statuses else "not_run"),
+        "status": bad[0] if bad else "passed" if statuses else "not_run",
         "limit": report["limit"],
         "cpu_s": float(report["cpu_s"]),
         "wall_s": float(report["wall_s"]),

@@ -46,7 +46,7 @@ class ReportSummary(TypedDict):
     total: int  # tests that decide
     visible_passed: int
     visible_total: int
-    status: VerdictStatus  # "passed", or the status of the first deciding test that did not
+    status: VerdictStatus  # "passed", or of the first deciding test that did not; of what kept it from being reached
     limit: str
     cpu_s: float
     wall_s: float

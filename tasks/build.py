@@ -43,11 +43,13 @@ def finish(draft: Draft) -> Task:
     """Turn a draft into a task; raises SetupError when it has no tests."""
     if not draft.tests:
         raise SetupError("no tests: give at least one")
+    # visible ones first: a program that has seen hidden inputs could else show them in a visible failure
+    tests = sorted(draft.tests, key=lambda test: not test["visible"])
     content = {
         "task_id": draft.task_id,
         "prompt": draft.prompt,
         "entry_point": draft.entry_point,
-        "tests": list(draft.tests),
+        "tests": tests,
         "setup": draft.setup,
         "reference": draft.reference,
         "limits": draft.limits,
@@ -56,7 +58,7 @@ def finish(draft: Draft) -> Task:
         task_id=draft.task_id,
         prompt=draft.prompt,
         entry_point=draft.entry_point,
-        tests=list(draft.tests),
+        tests=tests,
         split=draft.split or split_of(draft.task_id),
         setup=draft.setup,
         reference=draft.reference,

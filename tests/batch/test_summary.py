@@ -60,7 +60,7 @@ def test_only_the_last_measurement_counts_and_all_of_them_make_the_curve(summary
     summary = summary_of(
         ("held_out:0000", "a", TEST | WRONG),
         ("train:0000", "b", {}),
-        ("train:0001", "c", {}),
+        ("train:0001", "c", {"task": "c", "task_id": "c"}),
         ("held_out:0002", "d", TEST),
     )
     assert [(s.split, s.solved.n) for s in summary.splits] == [("train", 2), ("test", 1), ("all", 3)]
@@ -96,3 +96,9 @@ def test_components_of_different_tables_are_averaged_over_all_episodes(summary_o
     tables = ({"correctness": 1.0}, {"correctness": 0.5, "adherence": 1.0})
     [train] = summary_of(*[("train:0000", f"e{n}", {"components": c}) for n, c in enumerate(tables)]).splits
     assert train.components == {"adherence": 0.5, "correctness": 0.75}
+
+
+def test_of_several_epochs_the_last_one_counts(summary_of: Any) -> None:
+    summary = summary_of(("train:0000", "a", WRONG), ("train:0001", "b", {}))
+
+    assert [(str(split.solved), split.at_k) for split in summary.splits] == [("1.00 (1 of 1)", None)]
