@@ -108,6 +108,13 @@ def _write_beyond(targets: Targets, scratch: str) -> None:
         os.unlink(path)
 
 
+def _change_mode(path: str) -> None:
+    before = os.stat(path).st_mode
+    os.chmod(path, 0o600)
+    if os.stat(path).st_mode == before:
+        raise PermissionError(path)
+
+
 def _touch(path: str) -> None:
     with open(path, "x"):
         pass
@@ -116,6 +123,7 @@ def _touch(path: str) -> None:
 ATTACKS: dict[str, Callable[[Targets, str], object]] = {
     "read a file outside": lambda at, scratch: Path(at["folder"], "secret").read_text(),
     "write a file outside": lambda at, scratch: _touch(at["folder"] + "/written"),
+    "change the mode of a file outside": lambda at, scratch: _change_mode(at["folder"] + "/secret"),
     "read another process's environment": lambda at, scratch: Path(f"/proc/{at['pid']}/environ").read_bytes(),
     "connect by TCP": lambda at, scratch: _connect(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", at["tcp_port"])),
     "send by UDP": lambda at, scratch: _connect(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", at["udp_port"])),

@@ -20,19 +20,22 @@ pread64 pwrite64 readv writev preadv pwritev preadv2 pwritev2 access pipe pipe2 
 mremap msync mincore madvise dup dup2 dup3 pause nanosleep getitimer alarm setitimer getpid sendfile sendto recvfrom
 sendmsg recvmsg sendmmsg recvmmsg shutdown getsockname getpeername setsockopt getsockopt exit wait4 waitid uname
 fcntl flock fsync fdatasync truncate ftruncate getdents getdents64 getcwd chdir fchdir rename renameat renameat2
-mkdir mkdirat rmdir creat link linkat unlink unlinkat symlink symlinkat readlink readlinkat chmod fchmod fchmodat
-fchmodat2 umask gettimeofday time getrlimit setrlimit getrusage sysinfo times getuid getgid geteuid getegid getppid
-getpgrp getpgid setpgid setsid getsid getgroups getresuid getresgid getpriority rt_sigpending rt_sigtimedwait
-rt_sigsuspend sigaltstack utime utimes utimensat statfs fstatfs statx newfstatat faccessat faccessat2 openat
-fallocate fadvise64 copy_file_range splice tee sched_getparam sched_getscheduler sched_get_priority_max
-sched_get_priority_min sched_getaffinity getcpu arch_prctl gettid getxattr lgetxattr fgetxattr listxattr llistxattr
-flistxattr futex futex_waitv set_robust_list get_robust_list set_tid_address restart_syscall rseq membarrier
-epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2 timerfd_create
-timerfd_settime timerfd_gettime timer_create timer_settime timer_gettime timer_delete clock_gettime clock_getres
-clock_nanosleep exit_group getrandom close_range mlock munlock capset
+mkdir mkdirat rmdir creat link linkat unlink unlinkat symlink symlinkat readlink readlinkat umask gettimeofday time
+getrlimit setrlimit getrusage sysinfo times getuid getgid geteuid getegid getppid getpgrp getpgid setpgid setsid
+getsid getgroups getresuid getresgid getpriority rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack statfs
+fstatfs statx newfstatat faccessat faccessat2 openat fallocate fadvise64 copy_file_range splice tee sched_getparam
+sched_getscheduler sched_get_priority_max sched_get_priority_min sched_getaffinity getcpu arch_prctl gettid getxattr
+lgetxattr fgetxattr listxattr llistxattr flistxattr futex futex_waitv set_robust_list get_robust_list
+set_tid_address restart_syscall rseq membarrier epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait
+epoll_pwait2 eventfd eventfd2 timerfd_create timerfd_settime timerfd_gettime timer_create timer_settime
+timer_gettime timer_delete clock_gettime clock_getres clock_nanosleep exit_group getrandom close_range mlock munlock
+capset
 """
 """Calls that are allowed whatever their arguments."""
 
+_ATTRIBUTES = ("chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat")
+"""Landlock does not look at these: without a private file system they would reach every file of the user. They
+then do nothing and say that it worked, for the sake of programs that copy files."""
 _PRCTL_OPTIONS = (1, 3, 4, 15, 16, 38, 39, 0x53564D41)
 """Death signal, dumpable (get, set), thread name (set, get), no_new_privs (set, get), names of memory regions."""
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
@@ -92,7 +95,8 @@ def _program(processes: bool) -> list[Instruction]:
     ]
     free = {NUMBERS[name] for name in _FREE.split() if name in NUMBERS}
     if processes:
-        free |= {NUMBERS[name] for name in ("fork", "vfork", "tkill", "rt_sigqueueinfo") if name in NUMBERS}
+        more = ("fork", "vfork", "tkill", "rt_sigqueueinfo", *_ATTRIBUTES)
+        free |= {NUMBERS[name] for name in more if name in NUMBERS}
     for low, high in _ranges(free):
         steps += [(_AT_LEAST, 0, 2, low), (_GREATER, 1, 0, high), (_RETURN, 0, 0, _ALLOW)]
     for name, check in _checked(processes):
@@ -118,7 +122,8 @@ def _checked(processes: bool) -> list[tuple[str, list[Instruction]]]:
         ]
     threads = [_FIRST, (_ANY_BIT, 0, 1, kernel.CLONE_THREAD), (_RETURN, 0, 0, _ALLOW), _refuse(errno.EPERM)]
     signals = _one_of(0, (_OWN_ID,), errno.EPERM)
-    return [*rules, ("clone", threads), ("kill", signals), ("tgkill", signals)]
+    attributes = [(name, [_refuse(0)]) for name in _ATTRIBUTES if name in NUMBERS]
+    return [*rules, ("clone", threads), ("kill", signals), ("tgkill", signals), *attributes]
 
 
 def _suicide(signal_offset: int) -> list[Instruction]:

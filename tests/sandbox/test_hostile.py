@@ -72,9 +72,9 @@ class Outside:
         try:
             self.listener.accept()
         except BlockingIOError:
-            return [path.name for path in self.folder.iterdir()] == ["file"] and (
-                (self.folder / "file").read_text() == "untouched"
-            )
+            names = [path.name for path in self.folder.iterdir()]
+            mode = (self.folder / "file").stat().st_mode & 0o777
+            return names == ["file"] and mode == 0o666 and (self.folder / "file").read_text() == "untouched"
         return False
 
 
