@@ -23,7 +23,8 @@ def summary_of(home: Home, finished_of: Any) -> Callable[..., RunSummary]:
     return run
 
 
-TEST: Any = {"split": "test"}
+TEST: Any = {"split": "test", "task": "t", "task_id": "t"}
+SAME: Any = {"task": "s", "task_id": "s"}
 WRONG: Any = {"solved": 0, "solved_first": 0, "reward": 0.25}
 REPAIRED: Any = {"solved_first": 0}
 
@@ -60,7 +61,7 @@ def test_only_the_last_measurement_counts_and_all_of_them_make_the_curve(summary
     summary = summary_of(
         ("held_out:0000", "a", TEST | WRONG),
         ("train:0000", "b", {}),
-        ("train:0001", "c", {"task": "c", "task_id": "c"}),
+        ("train:0001", "c", {}),
         ("held_out:0002", "d", TEST),
     )
     assert [(s.split, s.solved.n) for s in summary.splits] == [("train", 2), ("test", 1), ("all", 3)]
@@ -99,6 +100,6 @@ def test_components_of_different_tables_are_averaged_over_all_episodes(summary_o
 
 
 def test_of_several_epochs_the_last_one_counts(summary_of: Any) -> None:
-    summary = summary_of(("train:0000", "a", WRONG), ("train:0001", "b", {}))
+    summary = summary_of(("train:0000", "a", WRONG | SAME), ("train:0001", "b", SAME))
 
     assert [(str(split.solved), split.at_k) for split in summary.splits] == [("1.00 (1 of 1)", None)]
