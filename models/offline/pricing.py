@@ -21,6 +21,8 @@ Equal searches find equal things: a repair looks deeper with fewer components, t
 """
 MEMORY_COMPONENTS: Final = 16
 """Built-in components that join the memories in their stage."""
+MEMORIES: Final = "memories"
+"""Name of the stage of all memories."""
 NAMED: Final = 2
 """Price up to which a memory counts as named by the task."""
 SLOW: Final = frozenset({"permutations", "subsequences", "substrings", "triples", "all_pairs", "divisors"})
@@ -75,7 +77,7 @@ def stages(shelf: Library, prices: Prices, changes: Mapping[str, int], attempt: 
     if named:
         yield Stage("memories that the task names", named, 0.1)
     if known:
-        yield Stage("memories", [*known, *prices.ordered[:MEMORY_COMPONENTS]], 0.2)
+        yield Stage(MEMORIES, [*known, *prices.ordered[:MEMORY_COMPONENTS]], 0.2)
     for index, (count, share) in enumerate(STAGES[min(attempt, len(STAGES) - 1)]):
         chosen = [*known, *prices.ordered[:count]]
         yield Stage(f"{count} components", chosen, share * (0.7 if known else 1.0), early=index == 0)

@@ -11,11 +11,12 @@ from models.offline.expression import Node, leaf, program
 from models.offline.feedback import Lessons, lessons_of, observe
 from models.offline.memories import Library, library
 from models.offline.parse import Request
-from models.offline.pricing import NAMED, prices, stages
+from models.offline.pricing import MEMORIES, NAMED, prices, stages
 from models.offline.problem import Problem, guarded, problem_of
 from models.offline.rank import PROBE_ERROR, Evidence, ranked
 from models.offline.search import Search
 from models.offline.skills import Skill, applying, parse_skills, price_changes
+from models.offline.variants import fitting_variants
 from models.offline.words import words_in
 
 DEDUCTION_SHARES: Final = (0.3, 0.1, 0.05)
@@ -120,6 +121,8 @@ class _Task:
             with purse.limited(int(budget * stage.share)):
                 search.deepen(DEDUCTION_SHARES)
             fits += self._new(search.fits, problem)
+            if stage.name == MEMORIES and not fits:
+                fits += self._new(fitting_variants(self.shelf.whole, problem, purse), problem)
             if fits and not stage.early:
                 return _Found(ranked(fits, problem, evidence), stage.name)
         if search and conditionals and not fits:

@@ -79,6 +79,21 @@ def test_code_that_would_never_end_runs_out_of_fuel(body: str) -> None:
         function(1)
 
 
+def test_a_function_one_step_away_is_found_as_a_variant() -> None:
+    loop = "    best = 0\n    for x in xs:\n        best = best * 31 + x\n    return best"
+    known = f"def solve(xs: list[int]) -> int:\n{loop}"
+    task = "def solve(xs: list[int]) -> int:\n    'Horner of 17.'"
+    values = [([1, 2], 19), ([3, 1, 4], 888), ([2], 2)]
+    examples = "\n".join(f"assert solve({xs}) == {value}" for xs, value in values)
+    message = (
+        f"## Task\n```python\n{task}\n```\n\n## Examples\n```python\n{examples}\n```\n\n"
+        f"## Memories\n### Memory h31 (procedural, similarity 0.7): Horner\n```python\n{known}\n```\n"
+    )
+    solution = solve(parse("", message), Budget(20_000))
+    assert "best * 17" in solution.code
+    assert solution.memories_used == ["h31"]
+
+
 def test_code_that_changes_its_argument_changes_a_copy() -> None:
     solution = with_memories(LUCKY, MIRROR, "def lucky_mirror(xs: list[int]) -> int:\n    xs.clear()\n    return 0")
     assert solution.memories_used == ["m0", "m1"]
