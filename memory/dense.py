@@ -5,7 +5,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.postings import Mask, Numbers, best
+from memory.postings import Mask, Numbers, Rows, best
 
 Vector: TypeAlias = NDArray[np.float32]
 
@@ -28,8 +28,11 @@ class Matrix:
             self._rows = grown
         self._rows[row] = vector
 
-    def cosine(self, vector: Vector, visible: Mask, lexical: Numbers) -> Numbers:
-        """Return the cosine with every visible row, at least 0; in large scopes with the best lexical rows only."""
+    def cosine(self, vector: Vector, visible: Mask, lexical: Numbers, near: Rows) -> Numbers:
+        """Return the cosine with every visible row, at least 0.
+
+        In large scopes only with the best lexical rows and with `near`: rows that an approximate index found.
+        """
         values = np.zeros(len(visible))
         size = min(len(visible), len(self._rows))
         if not size or self._rows.shape[1] != len(vector):
@@ -37,7 +40,7 @@ class Matrix:
         if size <= EXACT_ROWS:
             values[:size] = self._rows[:size] @ vector
         else:
-            rows = best(lexical, CANDIDATES)
+            rows = np.union1d(best(lexical, CANDIDATES), near)
             rows = rows[rows < size]
             values[rows] = self._rows[rows] @ vector
         return np.where(visible, np.maximum(values, 0.0), 0.0)

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.caching import HitRate
+from memory.dense import Vector
 from memory.filters import Attributes, Group
 from memory.neighbours import Neighbours
 from memory.postings import Mask, best
 from memory.question import Question, is_code
-from memory.ranking import Engines, Ranker, Ranking, Scored, Weights
+from memory.ranking import Engines, Meaning, Ranker, Ranking, Scored, Weights
 from memory.record import KINDS, Scope
 from memory.records import Changes
 from memory.words import indexed_text
@@ -53,7 +54,8 @@ class Asked:
     limit: int
     filters: Group | None = None
     now: float = 0.0  # seconds since the epoch: decides what has expired
-    vector: NDArray[np.float32] | None = None  # of the question, where there is a dense embedder
+    vector: Vector | None = None  # of the question, where there is a dense embedder
+    near: Sequence[str] = ()  # ids that an approximate index found near it
 
 
 @dataclass(slots=True)
@@ -117,11 +119,17 @@ class ScopeIndex:
             answer = None if self._expiring else view.answers.get(key)
             self.caching.count(hit=answer is not None)
             if answer is None:
-                ranking = view.ranker.ranking(question, weights, asked.vector)
+                ranking = view.ranker.ranking(question, weights, self._meaning(asked))
                 answer = view.answers[key] = self._answer(ranking, asked)
                 if len(view.answers) > KEPT_ANSWERS:
                     view.answers.popitem(last=False)
         return answer
+
+    def _meaning(self, asked: Asked) -> Meaning | None:
+        if asked.vector is None:
+            return None
+        near = [self._rows[memory_id] for memory_id in asked.near if memory_id in self._rows]
+        return Meaning(asked.vector, np.array(near, np.intp))
 
     def _answer(self, ranking: Ranking, asked: Asked) -> list[Scored]:
         passing = self._passing(asked.filters, len(ranking.scores), asked.now)

@@ -72,6 +72,14 @@ class Engines:
     vectors: Matrix = field(default_factory=Matrix)
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A question's dense vector, and rows that an approximate index found near it."""
+
+    vector: Vector
+    near: Rows
+
+
 class Ranker:
     """The engines over a fixed set of visible rows; the caller holds the index's lock."""
 
@@ -85,7 +93,7 @@ class Ranker:
         self._is_code = is_code
         self._any_code = bool(is_code.any())
 
-    def ranking(self, question: Question, weights: Weights, vector: Vector | None) -> Ranking:
+    def ranking(self, question: Question, weights: Weights, asked: Meaning | None) -> Ranking:
         """Score every row; with the question's dense vector, rows that share no term with it as well."""
         terms = self._weighted(question, fuzzy=weights.fuzzy)
         scores = self._weights.bm25(terms)
@@ -94,8 +102,9 @@ class Ranker:
             rows = best(scores, COSINE_CANDIDATES)
             if not weights.code_only or self._is_code[rows].mean() > 0.5:
                 ranking.fuse("cosine", self._cosine(rows, terms), weights.cosine)
-        if vector is not None and weights.dense:
-            ranking.fuse("dense", self._vectors.cosine(vector, self._visible, scores), weights.dense)
+        if asked is not None and weights.dense:
+            dense = self._vectors.cosine(asked.vector, self._visible, scores, asked.near)
+            ranking.fuse("dense", dense, weights.dense)
         if weights.neighbours and self._neighbours.exist:
             smoothed = self._neighbours.smoothed(ranking.scores, weights.neighbours)
             ranking.parts["neighbours"] = smoothed - ranking.scores

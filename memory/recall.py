@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from memory.caching import HitRate
+from memory.chroma_mirror import ChromaMirror
+from memory.dense import EXACT_ROWS, Vector
 from memory.embeddings import Embeddings
 from memory.filters import Group, parsed
 from memory.index import Asked, ScopeIndex, Sight
@@ -21,6 +23,7 @@ from storage.engine import Home
 
 Filters: TypeAlias = Mapping[str, Any] | Group  # as JSON, or parsed already
 
+MIRRORED = 200  # candidates from the mirror
 KEPT_SCOPES = 64  # indexes in RAM; the least recently used one goes first and is rebuilt when it is asked for again
 PHRASE_CANDIDATES = 200  # records that are read to see whether they hold a quotation
 
@@ -60,6 +63,7 @@ class Recall:
     ) -> None:
         self._home = home
         self._embeddings = embeddings
+        self.mirror = ChromaMirror(home) if embeddings else None
         self._now = now
         self._reader = Reader(home)
         self._lock = threading.Lock()
@@ -77,7 +81,9 @@ class Recall:
             return []
         limit = max(wanted, PHRASE_CANDIDATES) if question.phrases else wanted
         vector = self._embeddings.of([search.text])[0] if self._embeddings and weights.dense else None
-        found = index.search(question, weights, search.sight, Asked(limit, parsed(search.filters), self._now(), vector))
+        near = self._near(index, vector) if vector is not None else ()
+        asked = Asked(limit, parsed(search.filters), self._now(), vector, near)
+        found = index.search(question, weights, search.sight, asked)
         if question.phrases:
             found = self._quoting(found, question.phrases)
         return self._hits(found[search.offset : wanted])
@@ -117,7 +123,9 @@ class Recall:
         return index
 
     def drop_indexes(self) -> None:
-        """Forget every index: the next search builds it from the records."""
+        """Forget every index and the mirror: the next search builds them from the records."""
+        if self.mirror is not None:
+            self.mirror.discard()
         with self._lock:
             self._indexes.clear()
             self._reader.clear()
@@ -131,8 +139,17 @@ class Recall:
         return {**rates, "embeddings": self._embeddings.caching} if self._embeddings else rates
 
     def close(self) -> None:
-        """Give back the connection that follows the log."""
+        """Give back the connection that follows the log, and end the mirror's process."""
         self._reader.close()
+        if self.mirror is not None:
+            self.mirror.close()
+
+    def _near(self, index: ScopeIndex, vector: Vector) -> list[str]:
+        """Ask the mirror for vector candidates; small scopes are compared exactly and need none."""
+        if self.mirror is None or self._embeddings is None or len(index) <= EXACT_ROWS:
+            return []
+        self.mirror.feed(index.scope, self._embeddings.name, index.seq)
+        return self.mirror.nearest(index.scope, self._embeddings.name, vector, MIRRORED)
 
     def _hits(self, found: Sequence[Scored]) -> list[Hit]:
         records = self._reader.records([scored.memory_id for scored in found])

@@ -99,5 +99,6 @@ def test_large_scopes_compare_the_best_lexical_rows_only() -> None:
         matrix.put(row, np.array([1.0, 0.0], np.float32))
     lexical = np.zeros(size)
     lexical[0] = 1.0
-    cosine = matrix.cosine(np.array([1.0, 0.0], np.float32), np.ones(size, bool), lexical)
-    assert (cosine[0], cosine[-1]) == (1.0, 0.0)
+    asked = np.array([1.0, 0.0], np.float32)
+    found = [matrix.cosine(asked, np.ones(size, bool), lexical, np.array(near, np.intp)) for near in ([], [size - 1])]
+    assert [(cosine[0], cosine[-1]) for cosine in found] == [(1.0, 0.0), (1.0, 1.0)]
