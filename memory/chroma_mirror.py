@@ -45,7 +45,7 @@ class ChromaMirror:
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._feeding: threading.Thread | None = None
-        self._ready = False  # holds something, and its process runs: a search need not wait for either
+        self._fed: dict[str, int] = {}  # how far each collection is that this process has caught up with
         self._closed = False
         self.rebuilt = 0  # how often the folder was thrown away
 
@@ -54,11 +54,12 @@ class ChromaMirror:
 
         It may be a little behind the log: the caller drops ids that it does not know.
         """
-        if not self._ready or not self._lock.acquire(blocking=False):
+        name = _name(scope, embedder)
+        if name not in self._fed or not self._lock.acquire(blocking=False):
             return []
         try:
             command = {"vector": _text(vector.astype("<f4").tobytes()), "limit": limit}
-            found: list[str] = self._ask("nearest", _name(scope, embedder), **command)
+            found: list[str] = self._ask("nearest", name, **command)
         except MirrorBrokenError as error:
             self._discard(error)
             return []
@@ -69,7 +70,8 @@ class ChromaMirror:
 
     def feed(self, scope: Scope, embedder: str, until: int) -> None:
         """Bring the mirror of a scope up to the log's sequence `until`, in the background."""
-        if self._feeding is None or not self._feeding.is_alive():
+        behind = self._fed.get(_name(scope, embedder), -1) < until
+        if behind and (self._feeding is None or not self._feeding.is_alive()):
             self._feeding = threading.Thread(target=self.catch_up, args=(scope, embedder, until), daemon=True)
             self._feeding.start()
 
@@ -80,7 +82,7 @@ class ChromaMirror:
             with self._lock:
                 since = self._ask("seq", name)
             sent = self._send(name, scope, embedder, since, until) if since < until else 0
-            self._ready = True
+            self._fed[name] = max(since, until)
         except MirrorBrokenError as error:
             with self._lock:
                 self._discard(error)
@@ -154,7 +156,7 @@ class ChromaMirror:
             return
         if error is not None:
             log.warning("the vector mirror is broken and will be rebuilt", extra={"reason": str(error)})
-        self._ready = False
+        self._fed.clear()
         self._stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.rebuilt += 1

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, func, select, text
 
-from memory.prepared import Prepared, insertion
+from storage.prepared import Prepared, insertion
 from storage.contents import canonical, digest_of
 from storage.tables import memory_log
 

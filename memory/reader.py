@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from memory.caching import HitRate
-from memory.prepared import Prepared
+from storage.prepared import Prepared
 from memory.record import Record, record_from
 from storage.engine import Home
 from storage.tables import memories, memory_log

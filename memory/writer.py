@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from memory.extract import fingerprint_of
 from memory.log import Change, append
-from memory.prepared import Prepared, insertion
+from storage.prepared import Prepared, insertion
 from memory.record import HIDDEN_STATES, Draft, MemoryState, Record, content_digest, record_from
 from memory.record import row_of as new_row
 from state.memory_item import Origin
