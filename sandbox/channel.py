@@ -10,10 +10,24 @@ import struct
 import time
 from collections.abc import Callable
 
+RESULT_BYTES = 8 << 20
+"""Longest message that is taken from a program."""
+MESSAGE_BYTES = 256 << 20
+"""Longest message that our own processes send: the tests of a task, the arguments of a call."""
+TICK_S to look at the clock and at what the far end uses up.
+"""
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Callable
+
 MAX_FRAME_BYTES = 8 << 20
 TICK_S = 0.05
 
 _HEADER = struct.Struct(">I")
+_NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 _CHUNK_BYTES = 1 << 16
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().decode
@@ -26,23 +40,39 @@ class ChannelError(BaseException):
     """
 
 
-def pack(message: object) -> bytes:
-    """Return the frame of a message. Raises ChannelError when it is too long or too deep to send."""
+class MessageTooLongError(Exception):
+    """The message can't be sent: it has too many bytes, or is nested too deeply."""
+
+
+def pack(message: object, max_bytes: int = MESSAGE_BYTES) -> bytes:
+    """Return the frame of a message. Raises MessageTooLongError."""
     try:
         body = _encode(message).encode()
     except (RecursionError, ValueError) as error:
-        raise ChannelError(f"the message cannot be written as JSON: {error}") from error
-    if len(body) > MAX_FRAME_BYTES:
-        raise ChannelError(f"the message has {len(body)} bytes, {MAX_FRAME_BYTES} are allowed")
+        raise MessageTooLongError(f"the message cannot be written as JSON: {error}") from error
+    if len(body) > max_bytes:
+        raise MessageTooLongError(f"the message has {len(body)} bytes, {max_bytes} are allowed")
     return _HEADER.pack(len(body)) + body
 
 
 class Channel:
     """One end of the conversation."""
 
-    def __init__(self, sock: socket.socket, on_tick: Callable[[], None] | None = None) -> None:
-        """Talk over `sock`; `on_tick` is called about every TICK_S of waiting and ends the wait by raising."""
+    def __init__(
+        self,
+        sock: socket.socket,
+        on_tick: Callable[[], None] | None = None,
+        *,
+        send_bytes: int = MESSAGE_BYTES,
+        receive_bytes: int = MESSAGE_BYTES,
+    ) -> None:
+        """Talk over `sock`; `on_tick` is called about every TICK_S of waiting and ends the wait by raising.
+
+        send_bytes, receive_bytes: the longest message in either direction.
+        """
         self._socket = sock
+        self._send_bytes = send_bytes
+        self._receive_bytes = receive_bytes
         self._on_tick = on_tick
         self._buffer = bytearray()
         self._next_tick = 0.0
@@ -53,11 +83,11 @@ class Channel:
             self._next_tick = time.monotonic() + TICK_S
 
     def send(self, message: object) -> None:
-        """Send one message. Raises ChannelError when the far end is gone or the message is too long."""
-        rest = memoryview(pack(message))
+        """Send one message. Raises ChannelError when the far end is gone, MessageTooLongError."""
+        rest = memoryview(pack(message, self._send_bytes))
         while rest:
             try:
-                rest = rest[self._socket.send(rest, socket.MSG_NOSIGNAL) :]
+                rest = rest[self._socket.send(rest, _NO_SIGNAL) :]
             except BlockingIOError:
                 self._tick()
             except OSError as error:
@@ -96,8 +126,8 @@ class Channel:
         if len(self._buffer) < _HEADER.size:
             return None
         (length,) = _HEADER.unpack_from(self._buffer)
-        if length > MAX_FRAME_BYTES:
-            raise ChannelError(f"the far end announced {length} bytes, {MAX_FRAME_BYTES} are allowed")
+        if length > self._receive_bytes:
+            raise ChannelError(f"the far end announced {length} bytes, {self._receive_bytes} are allowed")
         end = _HEADER.size + length
         if len(self._buffer) < end:
             return None

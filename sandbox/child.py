@@ -1,6 +1,7 @@
 """A child of the zygote: it locks itself in, waits for its job, and becomes a program, a script or a judge."""
 
 import array
+import contextlib
 import faulthandler
 import fcntl
 import os
@@ -10,7 +11,7 @@ import socket
 import struct
 from typing import NoReturn, TypedDict
 
-from sandbox.channel import Channel, ChannelError
+from sandbox.channel import RESULT_BYTES, Channel, ChannelError
 from sandbox.lockdown import Lockdown
 from sandbox.program import finish_script, open_standard_streams, program_peer, run_script
 
@@ -45,7 +46,7 @@ class ChildToBe:
             os.dup2(placeholder, descriptor, inheritable=False)
         os.close(placeholder)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, _CHANNEL_FD)
-        self._channel = Channel(self._socket)
+        self._channel = Channel(self._socket, send_bytes=RESULT_BYTES)
         self._peer = program_peer(self._channel)
         open_standard_streams()
         faulthandler.enable(_TRACE_FD)
@@ -69,7 +70,6 @@ class ChildToBe:
             self._judge()
         elif start["role"] == "script":
             source = self._channel.receive()
-            self._channel.close()
             status = run_script(source)  # type: ignore[arg-type]
             finish_script()
             os._exit(status)
@@ -97,7 +97,7 @@ class ChildToBe:
         from sandbox.judge import judge
 
         task = self._channel.receive()
-        line = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, _PEER_FD))
+        line = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, _PEER_FD), receive_bytes=RESULT_BYTES)
         self._channel.send(judge(task, line))  # type: ignore[arg-type]
 
 
@@ -107,4 +107,5 @@ def _limit(limits: dict[str, int]) -> None:
         if which is not None:
             _, hard = resource.getrlimit(which)
             bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(which, (bound, bound))
+            with contextlib.suppress(ValueError, OSError):  # macOS refuses some of them
+                resource.setrlimit(which, (bound, bound))

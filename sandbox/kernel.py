@@ -4,9 +4,11 @@ import ctypes
 import os
 import platform
 import signal
+import sys
 
 MACHINES = ("x86_64", "aarch64")
-_COLUMN = {name: index for index, name in enumerate(MACHINES, start=1)}.get(platform.machine())
+_COLUMNS = {name: index for index, name in enumerate(MACHINES, start=1)} if sys.platform == "linux" else {}
+_COLUMN = _COLUMNS.get(platform.machine())
 
 _TABLE = """
 read 0 63|write 1 64|open 2 -|close 3 57|stat 4 -|fstat 5 80|lstat 6 -|poll 7 -|lseek 8 62|mmap 9 222
@@ -45,7 +47,7 @@ landlock_restrict_self 446 446|futex_waitv 449 449|fchmodat2 452 452
 """
 
 NUMBERS: dict[str, int] = {}
-"""Number of each system call on this machine; empty on machines that are not in MACHINES."""
+"""Number of each system call on this machine; empty outside Linux and on machines that are not in MACHINES."""
 if _COLUMN is not None:
     for _row in _TABLE.replace("\n", "|").strip("|").split("|"):
         _fields = _row.split(" ")

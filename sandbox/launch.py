@@ -27,8 +27,13 @@ TRACE_BYTES = 1 << 16
 _CREDENTIALS = struct.Struct("3i")
 
 
-def start_python(module: str, arguments: dict[str, Any], control: socket.socket) -> subprocess.Popen[bytes]:
-    """Run `main(arguments)` of one of our modules in a clean interpreter that inherits `control` alone."""
+def start_python(
+    module: str, arguments: dict[str, Any], control: socket.socket, log: int | None = None
+) -> subprocess.Popen[bytes]:
+    """Run `main(arguments)` of one of our modules in a clean interpreter that inherits `control` alone.
+
+    It is out of reach of the terminal's Ctrl-C, which is for the application. log: where its standard error goes.
+    """
     code = f"import json,sys; sys.path.insert(0, {ROOT!r}); from {module} import main; main(json.loads(sys.argv[1]))"
     python = getattr(sys, "_base_executable", None) or sys.executable
     with control:
@@ -38,6 +43,8 @@ def start_python(module: str, arguments: dict[str, Any], control: socket.socket)
             env=CLEAN_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
         )
 
 

@@ -39,7 +39,7 @@ class LocalSandbox:
         if first > last:
             raise SetupError(f"the sandbox can't require {require!r} and be held to {strongest!r}")
         levels = list(LEVELS[first : last + 1])
-        self._all = [_Slot(levels) for _ in range(workers or os.cpu_count() or 1)]
+        self._all = [_Slot(levels) for _ in range(workers or _cores())]
         self._free: queue.LifoQueue[_Slot] = queue.LifoQueue()
         for slot in self._all:
             self._free.put(slot)
@@ -66,6 +66,11 @@ class LocalSandbox:
             slot.close()
 
 
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class _Slot:
     """A place in the pool and the worker that serves it; a worker that breaks is replaced."""
 
@@ -90,8 +95,9 @@ class _Slot:
             self.close()
             return _unanswered(job, limits, worker.greeting["level"])
         except ChannelError as error:
+            why = worker.last_words() or str(error)
             self.close()
-            raise TransientError(f"a sandbox worker broke and was replaced: {error}") from error
+            raise TransientError(f"a sandbox worker broke and was replaced: {why}") from error
         if isinstance(answer, str):
             raise PermanentError(f"the setup code of the task does not run: {answer}")
         report: ExecutionReport = answer
@@ -125,7 +131,9 @@ class _WorkerHandle:
         os.chmod(self._scratch, 0o711)  # noqa: S103 - who runs as nobody has to pass, not to look
         ours, theirs = socket.socketpair()
         arguments: Arguments = {"control": theirs.fileno(), "scratch": self._scratch, "levels": levels}
-        self._process = start_python("sandbox.worker", {**arguments}, theirs)
+        self._log = os.path.join(self._scratch, "log")
+        with open(self._log, "wb") as log:
+            self._process = start_python("sandbox.worker", {**arguments}, theirs, log.fileno())
         self._deadline = time.monotonic() + _GRACE_S
         self._socket = ours
         self._channel = Channel(ours, self._tick)
@@ -145,6 +153,13 @@ class _WorkerHandle:
         self._deadline = time.monotonic() + patience_s
         self._channel.send(message)
         return self._channel.receive()
+
+    def last_words(self) -> str:
+        try:
+            with open(self._log, "rb") as log:
+                return log.read().decode(errors="replace").strip().rpartition("\n")[2]
+        except OSError:
+            return ""
 
     def close(self) -> None:
         self._socket.close()

@@ -52,17 +52,16 @@ class Lockdown:
             self._note("namespaces", "user, mount, process, network, ipc and uts")
             self._note("private files", f"{scratch_mb} MB at /tmp and /dev/shm; the rest is read-only")
         kept = _drop_root() if os.geteuid() == 0 else []
-        if sys.platform == "linux":
+        if kernel.NUMBERS:
             kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
             self._note("no_new_privs", "nothing it starts gains a privilege")
-            if kernel.NUMBERS:
-                self._prepare()
+            self._prepare()
         if level != "rlimit":
             self._restrict_files(kept)
         if level == "full":
             seccomp.Filter(processes=True).install()
             kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-        if kernel.NUMBERS and sys.platform == "linux":
+        if kernel.NUMBERS:
             self._note("seccomp", "system calls by allowlist")
         self._note("rlimits", "CPU time, memory, file size, descriptors, core dumps")
 

@@ -9,7 +9,7 @@ import builtins
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from sandbox.channel import Channel, ChannelError
+from sandbox.channel import Channel, ChannelError, MessageTooLongError
 from sandbox.codec import CodecError, decode, encode
 
 MAX_MESSAGE = 500
@@ -66,15 +66,20 @@ class Peer:
                 return self._take_value(message, arguments)
             if message[0] == "error":
                 raise rebuild(message[1], self, may_stop=operation == "next")
-            self._channel.send(self.answer(message))
+            self._reply(message)
 
     def serve(self) -> None:
         """Answer questions until the far side hangs up."""
         while True:
-            message = self._channel.receive()
-            self._channel.send(self.answer(message))  # type: ignore[arg-type]
+            self._reply(self._channel.receive())  # type: ignore[arg-type]
 
-    def answer(self, message: list[Any]) -> object:
+    def _reply(self, message: list[Any]) -> None:
+        try:
+            self._channel.send(self._answer(message))
+        except MessageTooLongError as error:
+            self._channel.send(["error", describe(error, self)])
+
+    def _answer(self, message: list[Any]) -> object:
         """Do what the far side asks and return the message that says how it went."""
         operation = self._operations.get(message[0])
         if operation is None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox.channel import TICK_S, Channel, ChannelError
+from sandbox.channel import RESULT_BYTES, TICK_S, Channel, ChannelError
 from sandbox.launch import Streams, Usage, ZygoteHandle
 from sandbox.protocol import Limits
 from sandbox.recorder import settle, traceback_lines
@@ -53,7 +53,7 @@ class Session:
         self._streams = Streams(stdin, limits.output_kb << 10)
         self.watch = Watch(limits, (self._streams.stdout, self._streams.stderr), used, zygote.unlimited_folder)
         self.watch.follow(self.child.pid)
-        self.channel = Channel(self.child.socket, self.watch.tick)
+        self.channel = Channel(self.child.socket, self.watch.tick, receive_bytes=RESULT_BYTES)
         self._role = role
 
     def start(self, *more_descriptors: int) -> None:

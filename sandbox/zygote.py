@@ -110,6 +110,8 @@ class Zygote:
             _kill_group(pid)
         _, status, used = os.wait4(pid, 0)
         code = os.waitstatus_to_exitcode(status)
+        if not _CAN_PEEK:
+            ended_itself = code != -signal.SIGKILL
         ended = (code, 0) if code >= 0 else (-1, -code)
         return ANSWER.pack(used.ru_utime + used.ru_stime, used.ru_maxrss * _MAXRSS_BYTES, *ended, ended_itself)
 
@@ -135,11 +137,15 @@ def clear(folder: str) -> None:
     os.utime(folder, (0, 0))
 
 
+_CAN_PEEK = hasattr(os, "waitid")
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 def _has_ended(pid: int, patience_s: float) -> bool:
-    """Tell whether a child has ended, without reaping it."""
+    """Tell whether a child has ended, without reaping it; False where the system can't tell."""
+    if not _CAN_PEEK:
+        time.sleep(patience_s)
+        return False
     deadline = time.monotonic() + patience_s
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         if time.monotonic() >= deadline:
