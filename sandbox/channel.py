@@ -14,16 +14,6 @@ RESULT_BYTES = 8 << 20
 """Longest message that is taken from a program."""
 MESSAGE_BYTES = 256 << 20
 """Longest message that our own processes send: the tests of a task, the arguments of a call."""
-TICK_S to look at the clock and at what the far end uses up.
-"""
-
-import json
-import socket
-import struct
-import time
-from collections.abc import Callable
-
-MAX_FRAME_BYTES = 8 << 20
 TICK_S = 0.05
 
 _HEADER = struct.Struct(">I")
