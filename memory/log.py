@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, func, select, text
 
-from storage.prepared import Prepared, insertion
 from storage.contents import canonical, digest_of
+from storage.prepared import Prepared, insertion
 from storage.tables import memory_log
 
 Event: TypeAlias = Literal["add", "seen", "update", "merge", "supersede", "state", "link", "forget"]

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from memory.caching import HitRate
-from storage.prepared import Prepared
 from memory.record import Record, record_from
 from storage.engine import Home
+from storage.prepared import Prepared
 from storage.tables import memories, memory_log
 
 KEPT_RECORDS = 10_000

@@ -8,13 +8,14 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from memory.extract import fingerprint_of
 from memory.log import Change, append
-from storage.prepared import Prepared, insertion
 from memory.record import HIDDEN_STATES, Draft, MemoryState, Record, content_digest, record_from
 from memory.record import row_of as new_row
 from state.memory_item import Origin
 from storage.contents import canonical
+from storage.prepared import Prepared, insertion
 from storage.tables import memories, memory_links, memory_origins, memory_versions
 
+FEW = 4  # so few ids are asked for one by one: SQLAlchemy's own execution takes longer than that
 CHUNK = 400  # ids per query: well below every driver's limit of parameters
 
 _INSERT = insertion(memories)
@@ -118,9 +119,9 @@ class Writer:
         self.connection.execute(insert(memory_links), rows)
 
     def _origins(self, memory_ids: Sequence[str]) -> dict[str, Origin]:
-        if len(memory_ids) == 1:  # the loop's case, at the driver's speed
-            row: Any = _ORIGIN(self.connection, {"memory_id": memory_ids[0]}).first()
-            return {memory_ids[0]: {"run_id": row[0], "batch": row[1], "episode_id": ""}} if row else {}
+        if len(memory_ids) <= FEW:  # the loop's case, at the driver's speed
+            found: dict[str, Any] = {m: _ORIGIN(self.connection, {"memory_id": m}).first() for m in memory_ids}
+            return {m: {"run_id": row[0], "batch": row[1], "episode_id": ""} for m, row in found.items() if row}
         return {memory_id: record.origin for memory_id, record in records_by_id(self.connection, memory_ids).items()}
 
     def _note_origin(self, memory_id: str, first: Origin, now: Origin) -> None:

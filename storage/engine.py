@@ -9,12 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, bindparam, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from state.errors import RatchetError, SetupError, TransientError
 from storage.migrations import migrate
+from storage.prepared import driver_text
 
 DATABASE_FILE = "ratchet.db"
 BUSY_TIMEOUT_S = 30  # several processes share one file: wait rather than fail
@@ -94,15 +95,16 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     """Insert the rows whose key is not there yet; return how many were new."""
     if not rows:
         return 0
-    return connection.execute(_insert_new(connection.dialect.name, table), list(rows)).rowcount
+    sql = _insert_new(connection.dialect, table, tuple(rows[0]))
+    return connection.exec_driver_sql(sql, [dict(row) for row in rows]).rowcount
 
 
 @lru_cache(maxsize=64)
-def _insert_new(dialect_name: str, table: Table) -> Insert:
-    # kept: building the statement and its cache key again costs as much as the insert itself
-    dialect = sqlite if dialect_name == "sqlite" else postgresql
-    statement: Insert = dialect.insert(table).on_conflict_do_nothing()
-    return statement
+def _insert_new(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
+    # kept: building and compiling the statement costs more than the insert
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    kind = sqlite if dialect.name == "sqlite" else postgresql
+    return driver_text(kind.insert(table).values(values).on_conflict_do_nothing(), dialect)
 
 
 def _configure_sqlite(raw: sqlite3.Connection, _record: object) -> None:
