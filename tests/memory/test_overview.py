@@ -1,0 +1,33 @@
+"""Counts and the map."""
+
+from xml.etree import ElementTree
+
+from memory.lifecycle import note_uses
+from memory.overview import memory_map, stats
+from memory.recall import Recall
+from memory.record import Draft, Scope
+from memory.records import Records
+
+ANN = Scope(user="ann")
+
+
+def test_stats_count_kinds_states_and_uses(records: Records, recall: Recall) -> None:
+    one, _ = records.add([Draft(text=text, cause=text, scope=ANN) for text in ("tea", "coffee")])
+    with records.changing() as writer:
+        writer.move(writer.read([one])[one], "archived", cause="test")
+    note_uses(records.home, [one], cause="e", reward=None, baseline=None, at=0.0)
+    found = stats(records, recall, ANN)
+    assert (found["memories"], found["kinds"], found["uses"]) == (2, {"semantic": 2}, 1)
+    assert found["states"] == {"archived": 1, "active": 1}
+
+
+def test_the_map_draws_every_memory_and_escapes_what_it_says(records: Records, recall: Recall) -> None:
+    records.add([Draft(text=f"<b>tea & {number}</b>", cause=str(number), scope=ANN) for number in range(3)])
+    page = memory_map(records, recall, ANN)
+    svg = ElementTree.fromstring(page[page.index("<svg") : page.index("</svg>") + 6])
+    assert [title.text for title in svg.iter("title")] == [f"<b>tea & {number}</b>" for number in range(3)]
+    assert "http" not in page
+
+
+def test_the_map_of_nothing_is_empty(records: Records, recall: Recall) -> None:
+    assert "0 memories in 0 groups" in memory_map(records, recall, ANN)
