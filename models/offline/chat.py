@@ -31,6 +31,10 @@ class OfflineChatModel(BaseChatModel):
     workers: int | None = Field(default=None, gt=0)
     """Search processes; None: one per core."""
 
+    def close(self) -> None:
+        """End idle search processes; a later call starts new ones."""
+        pool_of(self.workers).release()
+
     @property
     def _llm_type(self) -> str:
         return MODEL_NAME
@@ -101,6 +105,7 @@ def _metadata(solution: Solution) -> dict[str, Any]:
         "candidates": solution.candidates,
         "stage": solution.stage,
         "alternatives": solution.alternatives,
+        "components": solution.components,
         "memories_used": solution.memories_used,
         "memories_refused": solution.memories_refused,
         "skills_used": solution.skills_used,

@@ -144,6 +144,17 @@ class SearchPool:
         with self._lock:
             return sorted(worker.pid for worker in self._running)
 
+    def release(self) -> None:
+        """End every idle process; busy ones finish their search. A later request starts new ones."""
+        for _ in range(self._idle.qsize()):
+            try:
+                worker = self._idle.get_nowait()
+            except queue.Empty:
+                return
+            if worker:
+                self._end(worker)
+            self._idle.put(None)
+
     def close(self) -> None:
         """End every idle and every busy process. A later request starts new ones."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final
 
 from models.offline.catalog import Component, components
@@ -63,6 +64,12 @@ def prices(problem: Problem, words: frozenset[str], changes: Mapping[str, int], 
         (form, max(1, form.cost - bool(explained(form.words, words)) + changes.get(form.name, 0))) for form in FORMS
     ]
     return Prices(by_relevance(parts, words, changes), forms)
+
+
+@cache
+def component_names() -> frozenset[str]:
+    """Return the names of all built-in components and forms: what skill lines may speak of."""
+    return frozenset([*(part.name for part in components()), *(form.name for form in FORMS)])
 
 
 def _changed(part: Component, changes: Mapping[str, int]) -> Component:

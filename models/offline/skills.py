@@ -1,6 +1,6 @@
 """Skill lines: hints in the prompt that make components cheaper or dearer.
 
-One line each:  - when CONDITION: prefer NAME, NAME(+2); avoid NAME
+One line each:  - when CONDITION: prefer NAME, NAME(+2); avoid NAME  # a remark
 CONDITION is a word, a "phrase in quotes", in:KIND, out:KIND (kinds as `list[int]`) or ar:N (number of arguments).
 """
 
@@ -16,8 +16,9 @@ from models.offline.words import stem
 MAX_LINES: Final = 200
 MAX_BONUS: Final = 3
 AVOIDED: Final = 3
+_CONDITION: Final = r'"[^"\n]{1,80}"|(?:in|out|ar):\S{1,40}|[A-Za-z][\w-]{0,40}'
 _LINE: Final = re.compile(
-    r'- when (?P<condition>"[^"\n]{1,80}"|(?:in|out|ar):\S{1,40}|[A-Za-z][\w-]{0,40}): (?P<effects>\S[^\n]{0,400})'
+    rf"- when (?P<condition>{_CONDITION}): (?P<effects>[^\s#][^\n#]{{0,400}}?)(?:\s+#.*)?",
 )
 _EFFECT: Final = re.compile(r"(?P<verb>prefer|avoid) (?P<names>.+)")
 _NAME: Final = re.compile(r"(?P<name>[A-Za-z_]\w{0,60})(?:\(\+(?P<bonus>[1-9])\))?")

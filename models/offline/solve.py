@@ -11,7 +11,7 @@ from models.offline.expression import Node, leaf, program
 from models.offline.feedback import Lessons, lessons_of, observe
 from models.offline.memories import Library, library
 from models.offline.parse import Request
-from models.offline.pricing import MEMORIES, NAMED, prices, stages
+from models.offline.pricing import MEMORIES, NAMED, component_names, prices, stages
 from models.offline.problem import Problem, guarded, problem_of
 from models.offline.rank import PROBE_ERROR, Evidence, ranked
 from models.offline.search import Search
@@ -42,6 +42,8 @@ class Solution:
     memories_used: list[str] = field(default_factory=list)
     memories_refused: int = 0
     """Memories whose code the search does not run."""
+    components: list[str] = field(default_factory=list)
+    """Names of the components in the answer, memories aside."""
     skills_used: list[str] = field(default_factory=list)
     """Skill lines without which the answer would be another one."""
     skills_ignored: int = 0
@@ -84,6 +86,7 @@ def solve(request: Request, purse: Budget) -> Solution:
     solution.code = program(best, request.signature.header)
     solution.how = f"Found by search with {found.stage} after {purse.spent} candidates."
     solution.memories_used = sorted({n.component.memory for n in best.walk() if n.component and n.component.memory})
+    solution.components = sorted(component_names() & {n.component.name for n in best.walk() if n.component})
     solution.skills_used = task.decisive(applied, best, solution.code, Budget(purse.total))
     return solution
 

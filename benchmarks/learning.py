@@ -1,0 +1,200 @@
+"""The offline model's learning curve on the bundled katas, with its controls.
+
+    python -m benchmarks.learning [--seeds 1 2 3] [--budget 20000] [--memories 8] [--rows none memory ...]
+
+Per seed the train katas come in another order (level 1 first). The sandbox judges every program on all tests; what
+passes all of them is remembered, with the memory of the product. The held-out katas are measured with an
+equal search budget per answer, one attempt:
+
+    none               before learning
+    memory             with the memories that retrieval finds
+    skills             with skill lines that the reflector counted
+    both
+    shuffled memories  each task gets memories that were retrieved for another task
+    permuted skills    the skill lines' components exchanged among the lines
+
+It prints solved tasks with the 95 % Wilson interval, the difference to `none` with its sign test, and the cost.
+"""
+
+import argparse
+import math
+import re
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from batch.statistics import wilson
+from memory.store import MemoryStore
+from models.call import code_in
+from models.offline.chat import OfflineChatModel
+from models.offline.pool import close_pools
+from models.offline.reflector import Solved, skill_lines
+from prompts.render import generation_messages
+from sandbox.local import LocalSandbox
+from sandbox.protocol import Job, Limits
+from state.memory_item import MemoryDraft, MemoryHit
+from state.task import Task, view_of
+from state.verdict import deciding
+from storage.engine import open_home
+from tasks.load import load_tasks, resolve_tasks
+
+ROWS = ("none", "memory", "skills", "both", "shuffled memories", "permuted skills")
+BATCH = 16
+GENERATE = "$task\n\n$examples\n\n$memories\n\n$feedback"
+REPAIR = "### Attempt $number\n```python\n$code\n```\n$outcome"
+
+
+@dataclass
+class Bench:
+    """Services of one seed."""
+
+    model: OfflineChatModel
+    sandbox: LocalSandbox
+    memory: MemoryStore
+    memories: int
+    experience: list[Solved] = field(default_factory=list)
+    candidates: int = 0
+
+    def attempt(self, task: Task, memories: Sequence[MemoryHit], skills: str) -> tuple[bool, str]:
+        """Ask once and judge; return (solved, code)."""
+        components = {"system": "Write Python.", "skills": skills, "generate": GENERATE, "repair": REPAIR}
+        messages = generation_messages({"prompt_set": "", "components": components}, view_of(task), memories, [])
+        answer = self.model.invoke([(m["role"], m["content"]) for m in messages])
+        self.candidates += answer.response_metadata["candidates"]
+        code = code_in(answer.text, task["entry_point"], task["prompt"])
+        if not code:
+            return False, ""
+        job = Job(program=code, entry_point=task["entry_point"], tests=task["tests"], setup=task["setup"])
+        report = self.sandbox.run(job, Limits())
+        right = all(verdict["status"] == "passed" for verdict in deciding(report["verdicts"]))
+        if right and task["split"] == "train":
+            self.experience.append(Solved(messages[1]["content"], answer.response_metadata["components"]))
+        return right, code
+
+    def recall(self, task: Task) -> list[MemoryHit]:
+        """Return the memories for a task."""
+        horizon = {"watermark": self.memory.watermark(), "run_id": "", "batch": 0}
+        query = {"text": task["prompt"], "kinds": ["procedural"], "limit": self.memories, "horizon": horizon}
+        return self.memory.search(query)  # type: ignore[arg-type]
+
+    def learn(self, tasks: Sequence[Task]) -> int:
+        """Solve train tasks batch by batch, remember what passed every test; return how many did."""
+        count = 0
+        for start in range(0, len(tasks), BATCH):
+            batch = tasks[start : start + BATCH]
+            results = _map(lambda task: self.attempt(task, self.recall(task), ""), batch)
+            drafts = [_draft(task, code) for task, (right, code) in zip(batch, results, strict=True) if right]
+            self.memory.add_all(drafts)
+            count += len(drafts)
+        return count
+
+
+def _map(function: Callable[[Task], tuple[bool, str]], tasks: Sequence[Task]) -> list[tuple[bool, str]]:
+    with ThreadPoolExecutor(2) as threads:
+        return list(threads.map(function, tasks))
+
+
+def _draft(task: Task, code: str) -> MemoryDraft:
+    text = re.search(r'"""(.*?)"""', task["prompt"], re.DOTALL)
+    return {
+        "kind": "procedural",
+        "cause": task["task_id"],
+        "text": f"{task['entry_point']}: {text.group(1).strip() if text else task['prompt']}",
+        "code": code,
+        "entry_point": task["entry_point"],
+        "signature": "",
+        "importance": 1.0,
+        "origin": {"run_id": "learning", "batch": 0, "episode_id": task["task_id"]},
+    }
+
+
+def permuted(lines: Sequence[str], random: Random) -> list[str]:
+    """Exchange what the lines prefer among the lines."""
+    parts = [line.split(": prefer ", 1) for line in lines]
+    effects = [effect for _, effect in parts]
+    random.shuffle(effects)
+    return [f"{condition}: prefer {effect}" for (condition, _), effect in zip(parts, effects, strict=True)]
+
+
+def measure(bench: Bench, held_out: Sequence[Task], row: str, seed: int) -> list[bool]:
+    """Return which held-out tasks one row solves."""
+    random = Random(f"{seed}:{row}")
+    lines = skill_lines(sorted(bench.experience, key=lambda s: s.message)) if row != "none" else []
+    skills = {"skills": lines, "both": lines, "permuted skills": permuted(lines, random)}.get(row, [])
+    others = list(held_out)
+    random.shuffle(others)
+    source = dict(zip((t["task_id"] for t in held_out), others, strict=True))
+
+    def one(task: Task) -> tuple[bool, str]:
+        asked = source[task["task_id"]] if row == "shuffled memories" else task
+        hits = bench.recall(asked) if row in ("memory", "both", "shuffled memories") else []
+        return bench.attempt(task, hits, "\n".join(skills))
+
+    return [right for right, _ in _map(one, held_out)]
+
+
+def sign_test(gained: int, lost: int) -> float:
+    """Return the two-sided probability of so uneven a split of changes by chance."""
+    n, k = gained + lost, min(gained, lost)
+    return min(1.0, 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n) if n else 1.0
+
+
+def run_seed(seed: int, options: argparse.Namespace) -> dict[str, list[bool]]:
+    """Learn and measure with one order of the train katas."""
+    tasks = load_tasks(resolve_tasks("katas")).tasks
+    held_out = [task for task in tasks if task["split"] == "test"]
+    train = [task for task in tasks if task["split"] == "train"]
+    Random(seed).shuffle(train)
+    train.sort(key=lambda task: "level 1" not in task["tags"])
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        home = open_home(Path(folder))
+        model = OfflineChatModel(budget=options.budget, workers=2)
+        bench = Bench(model, LocalSandbox(2), MemoryStore(home), options.memories)
+        results = {"none": measure(bench, held_out, "none", seed)} if "none" in options.rows else {}
+        learned = bench.learn(train)
+        for row in options.rows:
+            if row not in results:
+                results[row] = measure(bench, held_out, row, seed)
+        bench.sandbox.close()
+        home.close()
+    wall = time.monotonic() - started
+    figures = ", ".join(f"{row} {sum(right)}" for row, right in results.items())
+    print(f"seed {seed}: learned {learned} of {len(train)}; of {len(held_out)} held-out: {figures}; {wall:.0f} s")
+    print(f"  {bench.candidates} candidates", flush=True)
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--budget", type=int, default=20_000)
+    parser.add_argument("--memories", type=int, default=8)
+    parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=ROWS)
+    options = parser.parse_args()
+    pooled: dict[str, list[bool]] = {row: [] for row in options.rows}
+    for seed in options.seeds:
+        for row, right in run_seed(seed, options).items():
+            pooled[row] += right
+    close_pools()
+    base = pooled.get("none", [])
+    print(f"\n{'row':20}{'solved':>14}{'95 % interval':>18}{'gained':>8}{'lost':>6}{'p':>10}")
+    for row, right in pooled.items():
+        low, high = wilson(sum(right), len(right))
+        changes = list(zip(right, base, strict=True)) if base else []
+        gained, lost = sum(r and not b for r, b in changes), sum(b and not r for r, b in changes)
+        p = sign_test(gained, lost)
+        verdict = "" if row == "none" or p < 0.05 else "  not significant"
+        share = f"{sum(right) / len(right):6.1%} of {len(right)}"
+        print(f"{row:20}{share:>14}{f'{low:.1%} to {high:.1%}':>18}{gained:8}{lost:6}{p:10.2g}{verdict}")
+    cpu = sum(resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print(f"CPU time of all processes: {cpu:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Skill lines from experience: which components solve tasks that speak of a word, or have arguments of a kind.
+
+It counts: a line says for how many of the solved tasks with the word the component was in the program.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import log2
+from typing import Final
+
+from models.offline.parse import parse
+from models.offline.problem import problem_of
+from models.offline.skills import MAX_BONUS
+from models.offline.values import kind_of
+from models.offline.words import stem, words_in
+
+MIN_TASKS: Final = 2
+MIN_SHARE: Final = 0.5
+MIN_LIFT: Final = 2.0
+"""How much more often than in all tasks the component must be in programs for tasks with the feature."""
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A task that was solved: its human message, and the components of the program (`response_metadata`)."""
+
+    message: str
+    components: Sequence[str]
+
+
+def skill_lines(experience: Sequence[Solved], limit: int = 40) -> list[str]:
+    """Return at most `limit` skill lines, those with the most evidence first, ties by text."""
+    total: Counter[str] = Counter(name for solved in experience for name in set(solved.components))
+    with_feature: Counter[str] = Counter()
+    together: dict[str, Counter[str]] = defaultdict(Counter)
+    for solved in experience:
+        for feature in sorted(set(_features(solved.message))):
+            with_feature[feature] += 1
+            together[feature].update(set(solved.components))
+    lines = []
+    for feature, names in together.items():
+        n = with_feature[feature]
+        for name, k in names.items():
+            lift = (k / n) / (total[name] / len(experience))
+            if k >= MIN_TASKS and k / n >= MIN_SHARE and lift >= MIN_LIFT:
+                bonus = min(MAX_BONUS, max(1, round(log2(lift))))
+                lines.append((-k * log2(lift), f"- when {feature}: prefer {name}(+{bonus})  # {k} of {n}"))
+    return [line for _, line in sorted(lines)[:limit]]
+
+
+def _features(message: str) -> Iterator[str]:
+    """Yield conditions of the skill grammar that a task meets."""
+    request = parse("", message)
+    stems = set(words_in(request.text))
+    shortest: dict[str, str] = {}
+    for word in sorted(re.findall(r"[a-z]{3,}", request.text.lower()), key=lambda w: (len(w), w)):
+        if stem(word) in stems:
+            shortest.setdefault(stem(word), word)
+    yield from shortest.values()
+    problem = problem_of(request)
+    if problem is not None:
+        yield f"out:{kind_of(problem.outputs)[0]}"
+        yield from (f"in:{kind_of([i[n] for i in problem.inputs])[0]}" for n in range(len(problem.params)))
