@@ -11,7 +11,7 @@ help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 run: .venv/installed  ## solve the bundled tasks with the built-in offline model and show the report
-	$(RATCHET) run katas --measure-every 2
+	$(RATCHET) run katas --memories 8 --measure-every 2
 
 test: .venv/installed lint types tests  ## everything that must hold: lint, types, import rules, tests
 

@@ -71,7 +71,9 @@ def _ending(row: FinishedEpisode) -> str:
 
 
 def _result_table(summary: RunSummary) -> Table:
-    table = Table(title=f"{summary.run['run_id']}: {summary.run['settings']['model']}", box=box.SIMPLE_HEAD)
+    run = summary.run
+    ending = f"{run['status']} in {run['ended_at'] - run['started_at']:.0f} s" if run["ended_at"] else run["status"]
+    table = Table(title=f"{run['run_id']}: {run['settings']['model']}, {ending}", box=box.SIMPLE_HEAD)
     repeats = next((split.at_k[0] for split in summary.splits if split.at_k), 0)
     repaired = int(summary.run["settings"]["attempts"]) > 1
     names = ["split", "tasks", "pass@1", "95 % interval"]
