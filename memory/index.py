@@ -25,6 +25,7 @@ from state.memory_item import Horizon
 from storage.contents import digest_of
 
 KEPT_VIEWS = 8  # one per run and kind of question that is under way in this process
+WORN_FROM = 2_000  # rows
 KEPT_ANSWERS = 1000  # per view
 # Columns of numbers, one row per record; version 0: replaced or forgotten.
 SEQ, KIND, RUN, BATCH, HIDDEN_SEQ, HIDDEN_RUN, HIDDEN_BATCH, THREAD, CODE, VERSION = range(10)
@@ -94,6 +95,11 @@ class ScopeIndex:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def worn(self) -> bool:
+        """Tell whether most rows are of replaced or forgotten records: it is time to build the index anew."""
+        return len(self._ids) > WORN_FROM and len(self._rows) < len(self._ids) / 2
 
     def apply(self, changes: Changes) -> None:
         """Take changes of the log into account; those that are known already change nothing."""

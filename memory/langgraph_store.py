@@ -7,6 +7,7 @@ vector per indexed field, as LangGraph's own stores do.
 
 import asyncio
 import operator
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -69,8 +70,10 @@ class RatchetStore(BaseStore):
         self._records = Records(home, now=now)
         self._recall = Recall(home, now=now)
         self._paths = (index or {}).get("fields") or ["$"]
-        embeddings = ensure_embeddings(index["embed"]) if index else None
-        self._vectors = FieldVectors(home, LangChainEmbedder(embeddings)) if embeddings else None
+        self.embeddings = ensure_embeddings(index["embed"]) if index else None
+        self._vectors = FieldVectors(home, LangChainEmbedder(self.embeddings)) if self.embeddings else None
+        self._sweeper: threading.Thread | None = None
+        self._stop_sweeping = threading.Event()
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Execute operations: reads see what was there before the batch, then all writes happen in one transaction."""
@@ -95,8 +98,29 @@ class RatchetStore(BaseStore):
             erase(writer, {record.memory_id: record for record in old})
         return len(old)
 
+    def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> None:
+        """Sweep again and again in the background; the interval is the configuration's or five minutes."""
+        configured = (self.ttl_config or {}).get("sweep_interval_minutes")
+        interval_s = (sweep_interval_minutes or configured or 5.0) * _MINUTE_S
+        if self._sweeper is None:
+            self._sweeper = threading.Thread(target=self._sweep, args=(interval_s,), daemon=True)
+            self._sweeper.start()
+
+    def stop_ttl_sweeper(self) -> None:
+        """End the sweeping, after the round that is under way."""
+        if self._sweeper is not None:
+            self._stop_sweeping.set()
+            self._sweeper.join()
+            self._sweeper = None
+            self._stop_sweeping.clear()
+
+    def _sweep(self, interval_s: float) -> None:
+        while not self._stop_sweeping.wait(interval_s):
+            self.sweep_ttl()
+
     def close(self) -> None:
-        """Give back the connection that follows the log."""
+        """End the sweeping and give back the connection that follows the log."""
+        self.stop_ttl_sweeper()
         self._recall.close()
 
     def _read(self, op: Op) -> Result:
@@ -111,7 +135,7 @@ class RatchetStore(BaseStore):
         raise ValueError(f"unknown operation {type(op).__name__}")
 
     def _get(self, op: GetOp) -> Item | None:
-        memory_id = _draft(op.namespace, op.key, {}, "-").memory_id
+        memory_id = draft_of(op.namespace, op.key, {}, "-").memory_id
         record = self._recall.records([memory_id]).get(memory_id)
         if record is None or (record.expires_at is not None and record.expires_at <= self._now()):
             return None
@@ -154,7 +178,7 @@ class RatchetStore(BaseStore):
 
     def _write(self, puts: Sequence[PutOp]) -> None:
         texts = {(op.namespace, op.key): self._texts(op) for op in puts if op.value is not None}
-        drafts = {key: _draft(*key, {}, "-") for key in ((op.namespace, op.key) for op in puts)}
+        drafts = {key: draft_of(*key, {}, "-") for key in ((op.namespace, op.key) for op in puts)}
         vectors = (
             self._vectors.embedded({drafts[key].memory_id: found for key, found in texts.items()})
             if self._vectors
@@ -168,13 +192,13 @@ class RatchetStore(BaseStore):
                 self._vectors.store(writer.connection, vectors)
 
     def _put(self, writer: Writer, op: PutOp, known: Mapping[str, Record], text: str) -> None:
-        memory_id = _draft(op.namespace, op.key, {}, "-").memory_id
+        memory_id = draft_of(op.namespace, op.key, {}, "-").memory_id
         record = known.get(memory_id)
         if op.value is None:
             erase(writer, {memory_id: record} if record else {})
             return
         expires_at = None if op.ttl is None else self._now() + op.ttl * _MINUTE_S
-        draft = _draft(op.namespace, op.key, op.value, text or op.key, ttl=op.ttl, expires_at=expires_at)
+        draft = draft_of(op.namespace, op.key, op.value, text or op.key, ttl=op.ttl, expires_at=expires_at)
         if record is None:
             writer.add([draft])
         else:
@@ -200,10 +224,11 @@ class RatchetStore(BaseStore):
                     writer.expire(record, self._now() + record.attributes["ttl"] * _MINUTE_S)
 
 
-def _draft(
+def draft_of(
     namespace: tuple[str, ...], key: str, value: Mapping[str, Any], text: str, *,
     ttl: float | None = None, expires_at: float | None = None,
 ) -> Draft:  # fmt: skip
+    """Return an item as a draft; namespace and key make the id."""
     labels = {f"label{depth}": label for depth, label in enumerate(namespace)}
     attributes = {"namespace": list(namespace), "key": key, "value": dict(value), "ttl": ttl, **labels}
     cause = canonical([list(namespace), key])

@@ -120,6 +120,9 @@ class Recall:
                 if index.seq < last:
                     embedder = self._embeddings.name if self._embeddings else ""
                     index.apply(changes_since(self._home, scope, index.seq, embedder))
+        if index.worn:
+            with self._lock:
+                self._indexes.pop(scope, None)
         return index
 
     def drop_indexes(self) -> None:

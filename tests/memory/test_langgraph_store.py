@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import GetOp, InvalidNamespaceError, Item, PutOp, SearchOp
 from typing_extensions import TypedDict
 
-from memory.langgraph_store import RatchetStore
+from memory.langgraph_store import RatchetStore, draft_of
 from memory.records import Records
 from memory.transfer import faults
 from storage.engine import Home
@@ -119,6 +119,18 @@ def test_an_item_lives_as_long_as_it_is_read(store: RatchetStore, clock: Clock) 
     assert keys(store.search(ANN, refresh_ttl=False)) == ["tea"]
     clock.now += 50
     assert (store.get(ANN, "tea"), store.search(ANN), store.sweep_ttl(), store.sweep_ttl()) == (None, [], 1, 0)
+
+
+def test_a_sweeper_deletes_what_has_expired_until_it_is_stopped(store: RatchetStore, clock: Clock, home: Home) -> None:
+    store.put(ANN, "tea", {"x": 1}, ttl=1)
+    clock.now += 100
+    store.start_ttl_sweeper(sweep_interval_minutes=0.0001)
+    memory_log = Records(home)
+    memory_id = draft_of(ANN, "tea", {}, "-").memory_id
+    while memory_id in memory_log.get([memory_id]):
+        pass
+    store.stop_ttl_sweeper()
+    assert [entry.event for entry in memory_log.history(memory_id)] == ["add", "forget"]
 
 
 def test_a_batch_reads_what_was_there_before_it(store: RatchetStore) -> None:

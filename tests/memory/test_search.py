@@ -3,6 +3,7 @@
 import pytest
 
 from memory.fuzzy import similarity
+from memory.index import Sight
 from memory.question import question_of
 from memory.recall import Recall, Search
 from memory.record import Draft, Scope
@@ -96,3 +97,16 @@ def test_the_same_question_again_is_answered_from_the_cache_until_something_chan
     assert recall.caches()["answers"].hits == 1
     remember(records, "second tea")
     assert sorted(found(recall, "tea")) == ["first tea", "second tea"]
+
+
+def test_an_index_full_of_replaced_texts_is_built_anew(
+    records: Records, recall: Recall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memory.index.WORN_FROM", 4)
+    remember(records, "tea")
+    for number in range(10):
+        with records.changing() as writer:
+            (record,) = recall.listed(ANN, sight=Sight())
+            writer.replace(record, text=f"tea {number}")
+    assert found(recall, "tea") == ["tea 9"]
+    assert not recall.index(ANN).worn
