@@ -164,9 +164,9 @@ class ZygoteHandle:
 
     def finish(self, child: Child, *, hung_up: bool) -> Usage:
         """Kill and reap a child and everything it started. Raises ChannelError."""
-        child.socket.close()
         self._order(b"e" if hung_up else b"f", child.name, [])
         answer = self._control.recv(ANSWER.size)
+        child.socket.close()  # not before: a child that breaks the protocol would take it for leave to go
         if not answer:
             raise ChannelError("the zygote is gone")
         cpu_s, peak, status, number, itself = ANSWER.unpack(answer)

@@ -99,13 +99,6 @@ def as_expected(expectation: str, report: ExecutionReport) -> bool:
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[LocalSandbox]:
-    sandbox = LocalSandbox(1)
-    yield sandbox
-    sandbox.close()
-
-
-@pytest.fixture(scope="module")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     outside = Outside(tmp_path_factory.mktemp("outside"))
     yield outside
