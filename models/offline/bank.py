@@ -19,6 +19,7 @@ from models.offline.solving import Solver, applied, solutions, solvers_for
 from models.offline.values import MAX_VECTOR_BYTES, MISSING, holds_floats, in_order, kind_of, same
 
 MAX_FITS = 60
+_GIVEN_TAGS = {"int": ("CI",), "str": ("CS",)}
 
 
 class OutOfBudgetError(Exception):
@@ -125,19 +126,16 @@ class Bank:
     def _add(self, node: Node, key: bytes, *, given: bool = False) -> bool:
         kind, tags = kind_of(node.values)
         if not key or "set" in kind or "dict" in kind:
-            try:
-                key = dumps(in_order([None if v is MISSING else v for v in node.values]), 2)
-            except (ValueError, TypeError):
-                return False
-        if key in self._seen or len(key) > MAX_VECTOR_BYTES:
+            key = _ordered_key(node.values)
+        if not key or key in self._seen or len(key) > MAX_VECTOR_BYTES:
             return False
         self._seen.add(key)
         node.kind = kind
-        if given and kind in ("int", "str"):
-            tags = (*tags, "CI" if kind == "int" else "CS")
-        if self.prune_constants and not given and _is_constant(node.values[: self.visible]):
+        if given:
+            tags = (*tags, *_GIVEN_TAGS.get(kind, ()))
+        elif self.prune_constants and _is_constant(node.values[: self.visible]):
             tags = ()
-        elif self.goals:
+        if tags and self.goals:
             self.fresh.append(node)
         for tag in tags:
             self.by_tag[tag][node.cost].append(node)
@@ -215,6 +213,14 @@ class Bank:
         if node is not None:
             node.cost = cost
             self._add(node, b"")
+
+
+def _ordered_key(values: Sequence[Any]) -> bytes:
+    """Return a key that does not depend on the order of sets and dicts; empty when the values cannot be written."""
+    try:
+        return dumps(in_order([None if value is MISSING else value for value in values]), 2)
+    except (ValueError, TypeError):
+        return b""
 
 
 def _is_constant(values: Sequence[Any]) -> bool:

@@ -1,7 +1,7 @@
 """Constants that a program may need: mined from the task's words and from its examples."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from models.offline.examples import Example
@@ -19,29 +19,36 @@ _CHARACTER_WORDS: Final = {
     "semicolon": ";", "slash": "/", "newline": "\n", "plus": "+", "exclamation": "!", "asterisk": "*", "star": "*",
     "stars": "*", "hash": "#", "pipe": "|", "parentheses": "(", "brackets": "(",
 }  # fmt: skip
+_BY_OUTPUT: Final[dict[type, list[tuple[Any, int]]]] = {
+    bool: [(True, 3), (False, 3)],
+    float: [(0.5, 3), (3.141592653589793, 4), (100, 3)],
+    type(None): [(None, 2)],
+    list: [([], 3)],
+}
 MAX_CONSTANTS: Final = 24
+MAX_WORD: Final = 20
+"""Characters of a text that may be a constant."""
 
 
 def constants(text: str, examples: Iterable[Example]) -> list[tuple[Any, int]]:
     """Return (value, cost) of the constants worth trying, cheapest first: 1 when the task names them, else more."""
-    named = list(_named(text))
-    found: dict[str, tuple[Any, int]] = {}
     examples = list(examples)
-    mined = [(value, 1) for value in named] + [(value, 2) for value in _shown(examples)]
+    mined = [(value, 1) for value in _named(text)] + [(value, 2) for value in _shown(examples)]
+    found: dict[str, tuple[Any, int]] = {}
+    for value, cost in [*mined, *_usual(examples)]:
+        found.setdefault(repr(value), (value, cost))
+    return list(found.values())[:MAX_CONSTANTS]
+
+
+def _usual(examples: Sequence[Example]) -> list[tuple[Any, int]]:
+    """Return what programs for such values use anyway."""
     usual: list[tuple[Any, int]] = [(0, 2), (1, 2), (2, 2), (10, 3), (-1, 3)]
     if _holds(examples, str):
         usual += [(" ", 2), ("", 3)]
-    if any(isinstance(e.expected, bool) for e in examples):
-        usual += [(True, 3), (False, 3)]
-    if any(isinstance(e.expected, float) for e in examples):
-        usual += [(0.5, 3), (3.141592653589793, 4), (100, 3)]
-    if any(e.expected is None for e in examples):
-        usual.append((None, 2))
-    if any(isinstance(e.expected, list) for e in examples):
-        usual.append(([], 3))
-    for value, cost in [*mined, *usual]:
-        found.setdefault(repr(value), (value, cost))
-    return list(found.values())[:MAX_CONSTANTS]
+    for kind, values in _BY_OUTPUT.items():
+        if any(isinstance(example.expected, kind) for example in examples):
+            usual += values
+    return usual
 
 
 def _named(text: str) -> Iterator[Any]:
@@ -60,20 +67,25 @@ def _named(text: str) -> Iterator[Any]:
             yield ")"
 
 
-def _shown(examples: list[Example]) -> Iterator[Any]:
-    """Yield what the examples show: punctuation and words of the outputs, field names of records."""
-    for example in examples:
-        for arg in example.args:
-            yield from _fields(arg)
-    texts = [text for e in examples for text in _texts(e.expected)]
-    for text in texts:
-        yield from (c for c in text if not c.isalnum())
-    for text in dict.fromkeys(texts):
-        inputs = {t for e in examples for arg in e.args for t in _texts(arg)}
-        if text and len(text) <= 20 and not any(text.lower() in t.lower() for t in inputs):
-            yield text
-    separators = [c for e in examples for arg in e.args for t in _texts(arg) for c in t if not c.isalnum()]
-    yield from dict.fromkeys(separators)
+def _shown(examples: Sequence[Example]) -> Iterator[Any]:
+    """Yield what the examples show: field names of records, marks and new words of the outputs, marks of the inputs."""
+    inputs = [arg for example in examples for arg in example.args]
+    for arg in inputs:
+        yield from _fields(arg)
+    given = list(dict.fromkeys(text for arg in inputs for text in _texts(arg)))
+    wanted = list(dict.fromkeys(text for example in examples for text in _texts(example.expected)))
+    yield from _marks(wanted)
+    yield from (text for text in wanted if text and len(text) <= MAX_WORD and not _within(text, given))
+    yield from _marks(given)
+
+
+def _marks(texts: Iterable[str]) -> dict[str, None]:
+    """Return the characters that are neither letters nor digits, each once, in order."""
+    return dict.fromkeys(c for text in texts for c in text if not c.isalnum())
+
+
+def _within(text: str, others: Iterable[str]) -> bool:
+    return any(text.lower() in other.lower() for other in others)
 
 
 def _fields(value: Any) -> Iterator[str]:
@@ -96,5 +108,5 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
             yield from _texts(item, depth + 1)
 
 
-def _holds(examples: list[Example], kind: type) -> bool:
+def _holds(examples: Sequence[Example], kind: type) -> bool:
     return any(isinstance(v, kind) or any(_texts(v)) for e in examples for v in (*e.args, e.expected))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from models.offline.values import same
 
-SEPARATORS: Final = ("", " ", ",", ", ", "-", "_", "\n")
+SEPARATORS: Final = (" ", ",", ", ", "-", "_", "\n")
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,39 @@ class Deduced:
 
 def shapes(outputs: Sequence[Any]) -> Iterator[Shape]:
     """Yield the ways in which the outputs are lists in disguise."""
-    if all(type(o) is list for o in outputs):
-        yield Shape("a", list(outputs))
-        if all(_sorted(o) for o in outputs) and any(len(o) > 1 for o in outputs):
-            yield Shape("sorted(a)", list(outputs))
-    elif all(type(o) is tuple for o in outputs):
-        yield Shape("tuple(a)", [list(o) for o in outputs])
-    elif all(type(o) is str for o in outputs):
-        for separator in SEPARATORS:
-            if separator == "":
-                yield Shape("''.join(a)", [list(o) for o in outputs])
-            elif any(separator in o for o in outputs):
-                yield Shape(f"{separator!r}.join(a)", [o.split(separator) if o else [] for o in outputs])
-    elif all(type(o) is dict for o in outputs):
-        yield Shape("dict", list(outputs))
+    kinds = {type(output) for output in outputs}
+    seen_as = _SEEN_AS.get(kinds.pop()) if len(kinds) == 1 else None
+    if seen_as:
+        yield from seen_as(outputs)
+
+
+def _lists(outputs: Sequence[list[Any]]) -> Iterator[Shape]:
+    yield Shape("a", list(outputs))
+    if all(map(_sorted, outputs)) and any(len(output) > 1 for output in outputs):
+        yield Shape("sorted(a)", list(outputs))
+
+
+def _tuples(outputs: Sequence[tuple[Any, ...]]) -> Iterator[Shape]:
+    yield Shape("tuple(a)", [list(output) for output in outputs])
+
+
+def _texts(outputs: Sequence[str]) -> Iterator[Shape]:
+    yield Shape("''.join(a)", [list(output) for output in outputs])
+    for separator in SEPARATORS:
+        if any(separator in output for output in outputs):
+            yield Shape(f"{separator!r}.join(a)", [output.split(separator) if output else [] for output in outputs])
+
+
+def _dicts(outputs: Sequence[Any]) -> Iterator[Shape]:
+    yield Shape("dict", list(outputs))
+
+
+_SEEN_AS: Final[dict[type, Callable[[Any], Iterator[Shape]]]] = {
+    list: _lists,
+    tuple: _tuples,
+    str: _texts,
+    dict: _dicts,
+}
 
 
 def deduce(sequences: Sequence[Any], outputs: Sequence[Any]) -> Iterator[Deduced]:

@@ -53,18 +53,19 @@ def fold(node: ast.expr) -> Any:
 
 
 def _compound(node: ast.expr) -> Any:
-    if isinstance(node, ast.Set):
-        return {fold(item) for item in node.elts}
-    if isinstance(node, ast.Dict) and None not in node.keys:
-        return {fold(k): fold(v) for k, v in zip(node.keys, node.values, strict=True) if k is not None}
-    if isinstance(node, ast.UnaryOp):
-        return _UNARY[type(node.op)](fold(node.operand))
-    if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        return _arithmetic(node.op, fold(node.left), fold(node.right))
-    if isinstance(node, ast.Name) and node.id.lower() in _NAMES:
-        return _NAMES[node.id.lower()]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-        return _constructed(node.func.id, [fold(arg) for arg in node.args])
+    match node:
+        case ast.Set():
+            return set(map(fold, node.elts))
+        case ast.Dict():
+            return {fold(k): fold(v) for k, v in zip(node.keys, node.values, strict=True) if k is not None}
+        case ast.UnaryOp():
+            return _UNARY[type(node.op)](fold(node.operand))
+        case ast.BinOp() if type(node.op) in _BINARY:
+            return _arithmetic(node.op, fold(node.left), fold(node.right))
+        case ast.Name() if node.id.lower() in _NAMES:
+            return _NAMES[node.id.lower()]
+        case ast.Call(func=ast.Name(id=name), keywords=[]):
+            return _constructed(name, list(map(fold, node.args)))
     raise NotAValueError(ast.unparse(node)[:80])
 
 

@@ -72,7 +72,41 @@ def library(memories: Sequence[MemoryBlock], words: frozenset[str], taken: set[s
     return shelf
 
 
+@dataclass(frozen=True)
+class _Module:
+    """A memory's code, with names that clash with nothing."""
+
+    memory: MemoryBlock
+    functions: Sequence[ast.FunctionDef]
+    source: str
+    price: int
+
+    @property
+    def main(self) -> ast.FunctionDef:
+        """The function that the memory is about: the last one."""
+        return self.functions[-1]
+
+    @property
+    def words(self) -> frozenset[str]:
+        """What the memory speaks of."""
+        return frozenset(self.main.name.lower().split("_")) | frozenset(words_in(self.memory.text))
+
+
 def _add(shelf: Library, memory: MemoryBlock, words: frozenset[str], taken: set[str], fuel: Fuel) -> None:
+    module = _module(shelf, memory, words, taken)
+    parts = [part for node in module.functions for part in parts_of(node)]
+    extra = "\n".join(f"def part_{n}({part.parameters}): return {part.source}" for n, part in enumerate(parts))
+    namespace = load(ast.parse(f"{module.source}\n{extra}"), fuel)
+    shelf.names |= {node.name: ast.unparse(node) for node in module.functions}
+    arguments = module.main.args
+    if 1 <= len(arguments.args) <= len(PARAMETERS) and not arguments.vararg and not arguments.kwonlyargs:
+        shelf.whole.append(_whole(module, metered(namespace[module.main.name], fuel)))
+    for number, part in enumerate(parts):
+        carried = bool(part.names & set(namespace) - set(PARAMETERS))
+        shelf.parts.append(_component_of(part, module, metered(namespace[f"part_{number}"], fuel), carried=carried))
+
+
+def _module(shelf: Library, memory: MemoryBlock, words: frozenset[str], taken: set[str]) -> _Module:
     if len(memory.code) > MAX_CODE:
         raise RefusedCodeError("too long")
     tree = checked(memory.code)
@@ -82,42 +116,35 @@ def _add(shelf: Library, memory: MemoryBlock, words: frozenset[str], taken: set[
     price = _price(memory, functions[-1].name, words)
     renames = {f.name: _free_name(f.name, ast.unparse(f), shelf, taken, memory) for f in functions}
     tree = ast.parse(ast.unparse(_Rename(renames).visit(tree)))
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    shelf.names |= {node.name: ast.unparse(node) for node in functions}
     source = "\n\n\n".join(ast.unparse(node) for node in tree.body if not isinstance(node, ast.Expr))
-    parts = [part for node in functions for part in parts_of(node)]
-    extra = "\n".join(f"def part_{n}({part.parameters}): return {part.source}" for n, part in enumerate(parts))
-    namespace = load(ast.parse(f"{source}\n{extra}"), fuel)
-    described = frozenset(words_in(memory.text))
-    main = functions[-1]
-    params = main.args.args
-    if 1 <= len(params) <= len(PARAMETERS) and not main.args.vararg and not main.args.kwonlyargs:
-        call = f"{main.name}({', '.join(PARAMETERS[: len(params)])})"
-        shelf.whole.append(
-            Component(
-                name=main.name,
-                patterns=tuple(_parameter_tags(main).values()),
-                cost=price,
-                function=metered(namespace[main.name], fuel),
-                template=ast.parse(call, mode="eval").body,
-                words=frozenset(main.name.lower().split("_")) | described,
-                memory=memory.memory_id,
-                source=source,
-            )
-        )
-    for number, part in enumerate(parts):
-        shelf.parts.append(
-            Component(
-                name=f"part {number} of {main.name}",
-                patterns=part.patterns,
-                cost=price,
-                function=metered(namespace[f"part_{number}"], fuel),
-                template=ast.parse(part.source, mode="eval").body,
-                words=frozenset(main.name.lower().split("_")) | described,
-                memory=memory.memory_id,
-                source=source if part.names & set(namespace) - set(PARAMETERS) else "",
-            )
-        )
+    return _Module(memory, [node for node in tree.body if isinstance(node, ast.FunctionDef)], source, price)
+
+
+def _whole(module: _Module, function: Callable[..., list[Any]]) -> Component:
+    tags = _parameter_tags(module.main)
+    return Component(
+        name=module.main.name,
+        patterns=tuple(tags.values()),
+        cost=module.price,
+        function=function,
+        template=ast.parse(f"{module.main.name}({', '.join(PARAMETERS[: len(tags)])})", mode="eval").body,
+        words=module.words,
+        memory=module.memory.memory_id,
+        source=module.source,
+    )
+
+
+def _component_of(part: "Part", module: _Module, function: Callable[..., list[Any]], *, carried: bool) -> Component:
+    return Component(
+        name=f"part of {module.main.name}: {part.source}",
+        patterns=part.patterns,
+        cost=module.price,
+        function=function,
+        template=ast.parse(part.source, mode="eval").body,
+        words=module.words,
+        memory=module.memory.memory_id,
+        source=module.source if carried else "",
+    )
 
 
 def _free_name(name: str, source: str, shelf: Library, taken: set[str], memory: MemoryBlock) -> str:
