@@ -114,16 +114,16 @@ def source_of(node: Node, hidden: frozenset[str] = frozenset()) -> str:
     return ast.unparse(tree_of(node, hidden))
 
 
-def program(node: Node, header: str) -> str:
+def program(node: Node, header: str, imports: Sequence[str] = ()) -> str:
     """Return a whole program: imports, carried code, helpers, then the function `header` that returns the expression.
 
-    header: the first line of the function, such as "def solve(xs: list[int]) -> int:".
+    header: the first line of the function, such as "def solve(xs: list[int]) -> int:". imports: what it needs.
     """
     carried = list(dict.fromkeys(n.component.source for n in node.walk() if n.component and n.component.source))
     function = ast.parse(f"{header}\n    pass").body[0]
     hidden = {arg.arg for arg in ast.walk(function) if isinstance(arg, ast.arg)}
     body = f"{header}\n    return {source_of(node, frozenset(hidden))}\n"
-    return assemble(body, carried)
+    return assemble(body, [*imports, *carried])
 
 
 def assemble(body: str, carried: Sequence[str]) -> str:

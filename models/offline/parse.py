@@ -2,12 +2,14 @@
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from models.offline.examples import Example, examples_in
 
+GIVEN: Final = "given by the task"
+"""Stands for a memory's id where the task itself brings the function."""
 MAX_TEXT: Final = 200_000
 _FENCE: Final = re.compile(r"^(`{3,})[^\n`]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
 _SECTION: Final = re.compile(r"^## +(Task|Examples|Memories|Feedback|Skills)[ \t]*$", re.MULTILINE)
@@ -53,8 +55,8 @@ class Request:
     signature: Signature | None
     text: str
     """The task's words: its prose and its docstring."""
-    prompt_code: str
-    """The task's fenced code: what stands before the signature (imports, helper functions) belongs to the answer."""
+    imports: tuple[str, ...]
+    """Imports of the task's code that its signature needs."""
     examples: tuple[Example, ...]
     memories: tuple[MemoryBlock, ...] = ()
     skills: str = ""
@@ -82,9 +84,9 @@ def parse(system: str, human: str) -> Request:
     return Request(
         signature=signature,
         text=_words_of(task, name),
-        prompt_code=code,
+        imports=tuple(_imports(code, signature)),
         examples=tuple(examples + more),
-        memories=tuple(_memories(sections.get("Memories", ""))),
+        memories=(*_given_functions(code, name), *_memories(sections.get("Memories", ""))),
         skills=_sections(system[:MAX_TEXT]).get("Skills", ""),
         attempts=attempts,
     )
@@ -133,6 +135,31 @@ def _signature(code: str, entry: str) -> Signature | None:
     header = f"def {node.name}({ast.unparse(node.args)}){' -> ' + returns if returns else ''}:"
     annotations = tuple(ast.unparse(a.annotation) if a.annotation else "" for a in args)
     return Signature(node.name, tuple(a.arg for a in args), header, annotations, returns)
+
+
+def _imports(code: str, signature: Signature | None) -> Iterator[str]:
+    """Yield the imports that bind a name of the signature's annotations."""
+    tree = _parsed(code)
+    header = signature.header if signature else ""
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            bound = [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
+            if any(re.search(rf"\b{re.escape(name)}\b", header) for name in bound):
+                yield ast.unparse(node)
+
+
+def _given_functions(code: str, entry: str) -> Iterator[MemoryBlock]:
+    """Yield the functions that the task defines before the one it asks for, as if they were remembered."""
+    tree = _parsed(code)
+    given: list[ast.stmt] = []
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.FunctionDef) and node.name == entry:
+            return
+        if isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom):
+            given.append(node)
+        if isinstance(node, ast.FunctionDef):
+            source = "\n\n\n".join(map(ast.unparse, given))
+            yield MemoryBlock(GIVEN, 1.0, ast.get_docstring(node) or "", source)
 
 
 def _by_pattern(code: str, entry: str) -> Signature | None:

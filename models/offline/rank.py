@@ -42,22 +42,23 @@ def ranked(fits: Sequence[Node], problem: Problem, evidence: Evidence) -> list[N
 def penalty(node: Node, problem: Problem, evidence: Evidence) -> float:
     """Return how unlikely an expression is to be what was meant; lower is better."""
     parts = list(node.walk())
-    used = {n.leaf.id for n in parts if isinstance(n.leaf, ast.Name)}
-    used |= {n.id for part in parts if part.leaf for n in ast.walk(part.leaf) if isinstance(n, ast.Name)}
-    unused = sum(name not in used for name in problem.params)
-    values = [in_order(value) for value in node.values if value is not MISSING]
-    constant = len(values) > 1 and all(repr(value) == repr(values[0]) for value in values[1:])
-    memories = {n.component.memory for n in parts if n.component}
+    components = [part.component for part in parts if part.component]
+    names = {n.id for part in parts if part.leaf for n in ast.walk(part.leaf) if isinstance(n, ast.Name)}
     return (
         node.cost
-        + UNUSED_ARGUMENT * unused
-        + CONSTANT_RESULT * constant
+        + UNUSED_ARGUMENT * len(set(problem.params) - names)
+        + CONSTANT_RESULT * _is_constant(node)
         + evidence.probe_error * node.misses
-        + sum(evidence.changes.get(name, 0) for name in {n.component.name for n in parts if n.component})
-        + UNUSED_MEMORY * len(evidence.named - memories)
-        + CONSTANT_LEAF * sum(isinstance(n.leaf, ast.Constant) for n in parts)
+        + sum(evidence.changes.get(name, 0) for name in {component.name for component in components})
+        + UNUSED_MEMORY * len(evidence.named - {component.memory for component in components})
+        + CONSTANT_LEAF * sum(isinstance(part.leaf, ast.Constant) for part in parts)
         - COVERAGE * coverage(node, evidence.words)
     )
+
+
+def _is_constant(node: Node) -> bool:
+    values = [repr(in_order(value)) for value in node.values if value is not MISSING]
+    return len(values) > 1 and len(set(values)) == 1
 
 
 def coverage(node: Node, words: frozenset[str]) -> float:

@@ -10,7 +10,7 @@ from models.offline.conditional import two_branches
 from models.offline.expression import Node, leaf, program
 from models.offline.feedback import Lessons, lessons_of, observe
 from models.offline.memories import Library, library
-from models.offline.parse import Request
+from models.offline.parse import GIVEN, Request
 from models.offline.pricing import MEMORIES, NAMED, component_names, prices, stages
 from models.offline.problem import Problem, guarded, problem_of
 from models.offline.rank import PROBE_ERROR, Evidence, ranked
@@ -83,9 +83,10 @@ def solve(request: Request, purse: Budget) -> Solution:
         solution.how = f"Nothing that fits the examples after {purse.spent} candidates."
         return solution
     best = found.fits[0]
-    solution.code = program(best, request.signature.header)
+    solution.code = task.program(best)
     solution.how = f"Found by search with {found.stage} after {purse.spent} candidates."
-    solution.memories_used = sorted({n.component.memory for n in best.walk() if n.component and n.component.memory})
+    memories = {n.component.memory for n in best.walk() if n.component}
+    solution.memories_used = sorted(memories - {"", GIVEN})
     solution.components = sorted(component_names() & {n.component.name for n in best.walk() if n.component})
     solution.skills_used = task.decisive(applied, best, solution.code, Budget(purse.total))
     return solution
@@ -140,9 +141,14 @@ class _Task:
         return [node for node in fits if not self.lessons.repeats(node.values)]
 
     def _evidence(self, changes: Mapping[str, int]) -> Evidence:
-        named = frozenset(part.memory for part in self.shelf.whole if part.cost < NAMED)
+        named = frozenset(part.memory for part in self.shelf.whole if part.cost < NAMED) - {GIVEN}
         factor = AFTER_A_CRASH if self.lessons.crashed else 1.0
         return Evidence(self.words, named, PROBE_ERROR * factor, changes)
+
+    def program(self, node: Node) -> str:
+        """Print an expression as the whole program."""
+        assert self.request.signature is not None
+        return program(node, self.request.signature.header, self.request.imports)
 
     def decisive(self, skills: Sequence[Skill], best: Node, code: str, purse: Budget) -> list[str]:
         """Return the lines without which the same search gives another program; only those are called used."""
@@ -152,8 +158,7 @@ class _Task:
         for skill in suspects[:MAX_CHECKED_SKILLS]:
             others = [other for other in skills if other is not skill]
             found = self.search(others, Budget(purse.total))
-            header = self.request.signature.header if self.request.signature else ""
-            if not found.fits or program(found.fits[0], header) != code:
+            if not found.fits or self.program(found.fits[0]) != code:
                 used.append(skill.line)
         return used
 

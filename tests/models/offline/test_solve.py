@@ -119,3 +119,17 @@ def test_imports_and_helpers_are_part_of_the_program() -> None:
 def test_an_int_is_no_bool_to_the_search() -> None:
     solution = ask("def f(x: int) -> bool:", "Is it one?", "assert f(1) == True\nassert f(0) == False")
     assert run(solution, "f(1)") is True
+
+
+def test_functions_that_the_task_defines_before_are_components() -> None:
+    given = "def twist(n: int) -> int:\n    for _ in range(3):\n        n = n * 7 % 101\n    return n\n\n\n"
+    examples = "assert f([1, 2]) == [40, 80]\nassert f([5, 10]) == [99, 97]"
+    solution = ask(given + "def f(xs: list[int]) -> list[int]:", "Twist each.", examples)
+    assert "def twist" in solution.code
+    assert (run(solution, "f([3])"), solution.memories_used) == ([3 * 343 % 101], [])
+
+
+def test_imports_that_the_signature_needs_are_kept() -> None:
+    signature = "from collections.abc import Sequence\nimport os\n\n\ndef f(xs: Sequence[int]) -> int:"
+    solution = ask(signature, "The total.", "assert f([1, 5]) == 6\nassert f([2, 2, 3]) == 7")
+    assert solution.code.startswith("from collections.abc import Sequence\n\n\ndef f(")
