@@ -31,7 +31,8 @@ TASKS: dict[str, list[Test]] = {
     "stopped": [{"kind": "call", "args": "()", "expected": "'stopped'", "visible": False}],
     "script": [{"kind": "stdio", "stdin": "3\n", "stdout": "9\n", "visible": False}],
 }
-LIMITS = Limits(cpu_s=1, wall_s=3, memory_mb=512)
+LIMITS = Limits(cpu_s=1, wall_s=60, memory_mb=128)
+WAITING = Limits(cpu_s=1, wall_s=1, memory_mb=128)
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Hostile:
     name: str
     expectation: str
     task: str
+    waits: bool
     text: str
 
     def run(self, sandbox: LocalSandbox, outside: "Outside") -> ExecutionReport:
@@ -48,7 +50,8 @@ class Hostile:
         for mark, value in outside.places.items():
             program = program.replace(mark, value)
         entry_point = "" if self.task == "script" else "solve"
-        return sandbox.run(Job(program=program, entry_point=entry_point, tests=TASKS[self.task]), LIMITS)
+        job = Job(program=program, entry_point=entry_point, tests=TASKS[self.task])
+        return sandbox.run(job, WAITING if self.waits else LIMITS)
 
 
 class Outside:
@@ -83,8 +86,8 @@ def corpus() -> list[Hostile]:
     for path in sorted(CORPUS.glob("*.txt")):
         for part in re.split(r"^### ", path.read_text(), flags=re.MULTILINE)[1:]:
             header, text = part.split("\n", 1)
-            name, expectation, task = header.split(" | ")
-            programs.append(Hostile(f"{path.stem}-{name}", expectation, task, text))
+            name, expectation, task, *marks = header.split(" | ")
+            programs.append(Hostile(f"{path.stem}-{name}", expectation, task, "waits" in marks, text))
     return programs
 
 

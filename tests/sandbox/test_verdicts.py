@@ -77,7 +77,8 @@ def test_a_script_that_raises_is_an_error_with_its_line(run, stdio) -> None:
     ("got", "expected", "status"),
     [
         ("1.0000000001", "1.0", "passed"), ("1", "1.0", "passed"), ("True", "1", "failed"),
-        ("(1, 2)", "[1, 2]", "failed"), ("{1: [0.1 + 0.2]}", "{1: [0.3]}", "passed"), ("float('nan')", "0.0", "failed"), ("b'a'", "b'a'", "passed"),
+        ("(1, 2)", "[1, 2]", "failed"), ("{1: [0.1 + 0.2]}", "{1: [0.3]}", "passed"),
+        ("float('nan')", "0.0", "failed"), ("b'a'", "b'a'", "passed"),
     ],
 )  # fmt: skip
 def test_results_are_compared_by_type_and_value(run, call, got: str, expected: str, status: str) -> None:
@@ -135,7 +136,7 @@ def test_a_setup_that_does_not_run_is_the_authors_fault_and_no_verdict(sandbox: 
 
 @pytest.mark.parametrize("code", ["assert f(2) == 4\nassert f(3) == 7", "import os\nos._exit(0)", "while True: pass"])
 def test_untrusted_tests_get_a_judge_of_their_own(run, holds, code: str) -> None:
-    report = run("def f(x):\n    return 2 * x", holds(code), trusted_tests=False, limits=Limits(cpu_s=1, wall_s=3))
+    report = run("def f(x):\n    return 2 * x", holds(code), trusted_tests=False, limits=Limits(cpu_s=1, wall_s=30))
     assert statuses(report)[-1] != "passed"
     assert statuses(run("def f(x):\n    return 2 * x", holds("assert f(2) == 4"), trusted_tests=False)) == ["passed"]
 
