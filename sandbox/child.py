@@ -65,7 +65,7 @@ class ChildToBe:
     def _work(self) -> None:
         self._take_descriptors()
         start: Start = self._channel.receive()  # type: ignore[assignment]
-        _limit(start["limits"])
+        limit_resources(start["limits"])
         if start["role"] == "judge":
             self._judge()
         elif start["role"] == "script":
@@ -101,7 +101,8 @@ class ChildToBe:
         self._channel.send(judge(task, line))  # type: ignore[arg-type]
 
 
-def _limit(limits: dict[str, int]) -> None:
+def limit_resources(limits: dict[str, int]) -> None:
+    """Limit this process for good, by the names of `resource.setrlimit`; never above what it may use already."""
     for name, value in limits.items():
         which = getattr(resource, name, None)
         if which is not None:

@@ -22,6 +22,7 @@ execve 59 221|exit 60 93|wait4 61 260|kill 62 129|uname 63 160|fcntl 72 25|flock
 fdatasync 75 83|truncate 76 45|ftruncate 77 46|getdents 78 -|getcwd 79 17|chdir 80 49|fchdir 81 50
 rename 82 -|mkdir 83 -|rmdir 84 -|creat 85 -|link 86 -|unlink 87 -|symlink 88 -|readlink 89 -|chmod 90 -
 fchmod 91 52|umask 95 166|gettimeofday 96 169|getrlimit 97 163|getrusage 98 165|sysinfo 99 179|times 100 153
+connect 42 203|accept 43 202|bind 49 200|listen 50 201|accept4 288 242
 ptrace 101 117|getuid 102 174|getgid 104 176|geteuid 107 175|getegid 108 177|setpgid 109 154|getppid 110 173
 getpgrp 111 -|setsid 112 157|getgroups 115 158|getresuid 118 148|getresgid 120 150|getpgid 121 155
 getsid 124 156|capset 126 91|rt_sigpending 127 136|rt_sigtimedwait 128 137|rt_sigqueueinfo 129 138

@@ -98,6 +98,9 @@ class _Slot:
             why = worker.last_words() or str(error)
             self.close()
             raise TransientError(f"a sandbox worker broke and was replaced: {why}") from error
+        except BaseException:
+            self.close()  # Ctrl-C: the answer that is under way must not meet the next question
+            raise
         if isinstance(answer, str):
             raise PermanentError(f"the setup code of the task does not run: {answer}")
         report: ExecutionReport = answer

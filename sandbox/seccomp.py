@@ -36,6 +36,9 @@ capset
 _ATTRIBUTES = ("chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat")
 """Landlock does not look at these: without a private file system they would reach every file of the user. They
 then do nothing and say that it worked, for the sake of programs that copy files."""
+_LOCAL_SOCKETS = ("bind", "listen", "accept", "accept4", "connect")
+"""For sockets between the program's own processes; in a network namespace there is nobody else to reach."""
+_AF_UNIX = 1
 _PRCTL_OPTIONS = (1, 3, 4, 15, 16, 38, 39, 0x53564D41)
 """Death signal, dumpable (get, set), thread name (set, get), no_new_privs (set, get), names of memory regions."""
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
@@ -95,7 +98,7 @@ def _program(processes: bool) -> list[Instruction]:
     ]
     free = {NUMBERS[name] for name in _FREE.split() if name in NUMBERS}
     if processes:
-        more = ("fork", "vfork", "tkill", "rt_sigqueueinfo", *_ATTRIBUTES)
+        more = ("fork", "vfork", "tkill", "rt_sigqueueinfo", *_LOCAL_SOCKETS, *_ATTRIBUTES)
         free |= {NUMBERS[name] for name in more if name in NUMBERS}
     for low, high in _ranges(free):
         steps += [(_AT_LEAST, 0, 2, low), (_GREATER, 1, 0, high), (_RETURN, 0, 0, _ALLOW)]
@@ -110,13 +113,14 @@ def _checked(processes: bool) -> list[tuple[str, list[Instruction]]]:
         ("clone3", [_refuse(errno.ENOSYS)]),
         ("prctl", _one_of(0, _PRCTL_OPTIONS, errno.EPERM)),
         ("ioctl", _one_of(1, _IOCTLS, errno.ENOTTY)),
-        ("socketpair", _one_of(0, (1,), errno.EPERM)),
+        ("socketpair", _one_of(0, (_AF_UNIX,), errno.EPERM)),
         ("prlimit64", _one_of(0, (0,), errno.EPERM)),
     ]
     if processes:
         return [
             *rules,
             ("clone", [_FIRST, (_ANY_BIT, 0, 1, _NAMESPACES), _refuse(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]),
+            ("socket", _one_of(0, (_AF_UNIX,), errno.EPERM)),
             ("kill", _suicide(24)),
             ("tgkill", _suicide(32)),
         ]

@@ -7,7 +7,6 @@ their own, forked from a second zygote and locked in like the program.
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from sandbox.channel import Channel, ChannelError
+from sandbox.child import limit_resources
 from sandbox.comparison import same_output, short
 from sandbox.findings import checked_findings
 from sandbox.judge import Findings, JudgeTask, judge
@@ -263,7 +263,7 @@ class Greeting(TypedDict):
 def main(arguments: Arguments) -> None:
     """Serve jobs over the descriptor given until the application hangs up."""
     channel = Channel(socket.socket(fileno=arguments["control"]))
-    resource.setrlimit(resource.RLIMIT_AS, (_JUDGE_BYTES, _JUDGE_BYTES))
+    limit_resources({"RLIMIT_AS": _JUDGE_BYTES})
     try:
         worker = Worker(arguments["scratch"], arguments["levels"])
     except LevelRefusedError as error:
