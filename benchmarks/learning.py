@@ -13,13 +13,15 @@ equal search budget per answer, one attempt:
     shuffled memories  each task gets memories that were retrieved for another task
     permuted skills    the skill lines' components exchanged among the lines
 
-It prints solved tasks with the 95 % Wilson interval, the difference to `none` with its sign test, and the cost.
+It prints the share of solved tasks (mean over the seeds) with its 95 % interval over tasks, how many tasks were gained
+and lost against `none` with the sign test, and the cost.
 """
 
 import argparse
 import math
 import re
 import resource
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from batch.statistics import wilson
+from batch.statistics import clustered
 from memory.store import MemoryStore
 from models.call import code_in
 from models.offline.chat import OfflineChatModel
@@ -170,6 +172,20 @@ def run_seed(seed: int, options: argparse.Namespace) -> dict[str, list[bool]]:
     return results
 
 
+def report(by_seed: Sequence[dict[str, list[bool]]], rows: Sequence[str]) -> None:
+    """Print each row. The unit is the task: the seeds repeat the same tasks and are averaged first."""
+    print(f"\n{'row':20}{'solved':>14}{'95 % interval':>18}{'gained':>8}{'lost':>6}{'p':>10}")
+    rates = {row: [statistics.fmean(task) for task in zip(*(s[row] for s in by_seed), strict=True)] for row in rows}
+    for row in rows:
+        low, high = clustered(rates[row])
+        changes = [a - b for a, b in zip(rates[row], rates.get("none", rates[row]), strict=True)]
+        gained, lost = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
+        p = sign_test(gained, lost)
+        verdict = "" if row == "none" or p < 0.05 else "  not significant"
+        share = f"{statistics.fmean(rates[row]):6.1%} of {len(rates[row])}"
+        print(f"{row:20}{share:>14}{f'{low:.1%} to {high:.1%}':>18}{gained:8}{lost:6}{p:10.2g}{verdict}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
@@ -177,21 +193,9 @@ def main() -> None:
     parser.add_argument("--memories", type=int, default=8)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=ROWS)
     options = parser.parse_args()
-    pooled: dict[str, list[bool]] = {row: [] for row in options.rows}
-    for seed in options.seeds:
-        for row, right in run_seed(seed, options).items():
-            pooled[row] += right
+    by_seed = [run_seed(seed, options) for seed in options.seeds]
     close_pools()
-    base = pooled.get("none", [])
-    print(f"\n{'row':20}{'solved':>14}{'95 % interval':>18}{'gained':>8}{'lost':>6}{'p':>10}")
-    for row, right in pooled.items():
-        low, high = wilson(sum(right), len(right))
-        changes = list(zip(right, base, strict=True)) if base else []
-        gained, lost = sum(r and not b for r, b in changes), sum(b and not r for r, b in changes)
-        p = sign_test(gained, lost)
-        verdict = "" if row == "none" or p < 0.05 else "  not significant"
-        share = f"{sum(right) / len(right):6.1%} of {len(right)}"
-        print(f"{row:20}{share:>14}{f'{low:.1%} to {high:.1%}':>18}{gained:8}{lost:6}{p:10.2g}{verdict}")
+    report(by_seed, options.rows)
     cpu = sum(resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(f"CPU time of all processes: {cpu:.0f} s")
 

@@ -7,14 +7,18 @@ Programs run in one process each, without a sandbox: the offline model's program
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from langchain_core.messages import AIMessage
+
+from batch.statistics import wilson
 from models.call import code_in
 from models.offline.chat import OfflineChatModel
+from models.offline.pool import close_pools
 
 TIMEOUT_S = 20
 
@@ -29,35 +33,43 @@ def passes(task: dict[str, str], code: str) -> bool:
     return done.returncode == 0
 
 
-def attempt(model: OfflineChatModel, task: dict[str, str]) -> tuple[str, str, dict[str, object]]:
-    """Return (outcome, answer, metadata) for one task: "solved", "wrong" or "declined"."""
-    message = f"## Task\n```python\n{task['prompt'].rstrip()}\n```\nEntry point: `{task['entry_point']}`"
-    answer = model.invoke(message)
+def ask(model: OfflineChatModel, task: dict[str, str]) -> AIMessage:
+    """Ask for one task; the docstring's examples are all that the model sees."""
+    return model.invoke(f"## Task\n```python\n{task['prompt'].rstrip()}\n```\nEntry point: `{task['entry_point']}`")
+
+
+def outcome(task: dict[str, str], answer: AIMessage) -> str:
+    """Return "solved", "wrong" or "declined"."""
     code = code_in(answer.text, task["entry_point"], task["prompt"])
     if not code:
-        return "declined", answer.text, answer.response_metadata
-    return ("solved" if passes(task, code) else "wrong"), answer.text, answer.response_metadata
+        return "declined"
+    return "solved" if passes(task, code) else "wrong"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--budget", type=int, default=20_000)
     parser.add_argument("--limit", type=int, default=164)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     tasks = [json.loads(line) for line in options.file.read_text().splitlines()][: options.limit]
-    model = OfflineChatModel(budget=options.budget)
-    started, cpu = time.monotonic(), time.process_time()
+    model = OfflineChatModel(budget=options.budget, workers=2)
     with ThreadPoolExecutor(2) as threads:
-        results = list(threads.map(lambda task: attempt(model, task), tasks))
-    for task, (outcome, answer, metadata) in zip(tasks, results, strict=True):
+        answers = list(threads.map(lambda task: ask(model, task), tasks))
+        close_pools()
+        cpu_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime  # of the search processes: the judges come later
+        outcomes = list(threads.map(outcome, tasks, answers))
+    for task, answer, result in zip(tasks, answers, outcomes, strict=True):
         if options.verbose:
-            print(f"--- {task['task_id']} {outcome} {metadata.get('stage')} {metadata.get('alternatives')}\n{answer}\n")
-    counts = {name: sum(r[0] == name for r in results) for name in ("solved", "wrong", "declined")}
-    tried = sum(int(str(r[2].get("candidates", 0))) for r in results)
-    print(f"solved {counts['solved']} of {len(tasks)}; wrong {counts['wrong']}, declined {counts['declined']}")
-    print(f"{tried} candidates, {time.monotonic() - started:.1f} s wall, {time.process_time() - cpu:.1f} s CPU here")
+            print(f"--- {task['task_id']} {result} {answer.response_metadata['stage']}\n{answer.text}\n")
+    low, high = wilson(outcomes.count("solved"), len(outcomes))
+    print(f"solved {outcomes.count('solved')} of {len(tasks)} (95 % interval {low:.1%} to {high:.1%})")
+    print(f"wrong {outcomes.count('wrong')}, declined {outcomes.count('declined')}")
+    tried = sum(answer.response_metadata["candidates"] for answer in answers)
+    print(
+        f"{tried} candidates in {cpu_s:.1f} CPU seconds: {tried / cpu_s:,.0f} per second, start of processes included"
+    )
 
 
 if __name__ == "__main__":

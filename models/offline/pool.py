@@ -15,7 +15,8 @@ from typing import Any, Final
 from state.errors import TransientError
 
 WALL_S: Final = 60.0
-"""Wall seconds after which a search process counts as stuck: a backstop behind its own CPU limit."""
+CANDIDATES_PER_WALL_S: Final = 1_000
+"""A search process counts as stuck after WALL_S and its budget at this speed: a backstop behind its CPU limit."""
 MAX_ANSWER_BYTES: Final = 8 << 20
 _START: Final = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from models.offline.worker import main; main()"
@@ -118,9 +119,10 @@ class SearchPool:
 
     def _try(self, asked: dict[str, Any]) -> dict[str, Any]:
         worker = self._idle.get() or self._start()
+        wall_s = self._wall_s + asked["budget"] / CANDIDATES_PER_WALL_S
         healthy = False
         try:
-            answer = worker.ask(asked, self._wall_s)
+            answer = worker.ask(asked, wall_s)
             healthy = True
             return answer
         finally:
