@@ -133,14 +133,17 @@ class Bank:
         node.kind = kind
         if given:
             tags = (*tags, *_GIVEN_TAGS.get(kind, ()))
-        elif self.prune_constants and _is_constant(node.values[: self.visible]):
-            tags = ()
-        if tags and self.goals:
+        if given or not (self.prune_constants and _is_constant(node.values[: self.visible])):
+            self._file(node, tags)
+        self._check(node)
+        return True
+
+    def _file(self, node: Node, tags: Iterable[str]) -> None:
+        """Put an expression where components look for arguments."""
+        if self.goals:
             self.fresh.append(node)
         for tag in tags:
             self.by_tag[tag][node.cost].append(node)
-        self._check(node)
-        return True
 
     def _check(self, node: Node) -> None:
         for goal in self.goals:

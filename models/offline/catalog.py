@@ -125,6 +125,8 @@ def compile_template(template: str, arity: int, names: Mapping[str, Any]) -> Cal
 
 @dataclass(slots=True)
 class _Row:
+    """One line of a table."""
+
     name: str
     patterns: tuple[str, ...]
     cost: str

@@ -158,6 +158,8 @@ def _free_name(name: str, source: str, shelf: Library, taken: set[str], memory: 
 
 
 class _Rename(ast.NodeTransformer):
+    """Gives functions and names other names."""
+
     def __init__(self, names: Mapping[str, str]) -> None:
         self.names = names
 

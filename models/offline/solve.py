@@ -53,6 +53,8 @@ class Solution:
 
 @dataclass(frozen=True)
 class _Found:
+    """What a search found."""
+
     fits: Sequence[Node]
     """Best first."""
     stage: str = "none"
@@ -94,6 +96,8 @@ def solve(request: Request, purse: Budget) -> Solution:
 
 @dataclass(frozen=True)
 class _Task:
+    """A request made ready for searching."""
+
     request: Request
     problem: Problem
     words: frozenset[str]

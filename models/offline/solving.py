@@ -225,10 +225,10 @@ def _wrapped(values: Sequence[str], wanted: Sequence[str]) -> Iterator[Solved]:
 
 
 def _replaced(values: Sequence[str], wanted: Sequence[str]) -> Iterator[Solved]:
-    gone = {c for v, w in zip(values, wanted, strict=True) for c in set(v) - set(w)}
-    new = {c for v, w in zip(values, wanted, strict=True) for c in set(w) - set(v)} or {""}
-    changed = {v for v, w in zip(values, wanted, strict=True) if v != w}
-    if len(gone) == 1 and len(new) == 1 and len(changed) > 1:
+    changes = {(v, w) for v, w in zip(values, wanted, strict=True) if v != w}
+    gone = set().union(*(set(v) - set(w) for v, w in changes))
+    new = set().union(*(set(w) - set(v) for v, w in changes)) or {""}
+    if len(changes) > 1 and len(gone) == len(new) == 1:
         old, by = gone.pop(), new.pop()
         if all(v.replace(old, by) == w for v, w in zip(values, wanted, strict=True)):
             yield Solved("a.replace(b, c)", (old, by))

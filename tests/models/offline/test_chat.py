@@ -127,7 +127,7 @@ def test_malformed_messages_get_a_refusal(model: OfflineChatModel, text: str) ->
 PIECES = (
     "## Task\n", "## Examples\n", "## Memories\n### Memory x (similarity 9..9): y\n", "## Feedback\n### Attempt 1\n",
     "```python\n", "```\n", "def f(x, list):\n", "def f(", "    return x\n", "assert f(1, [2]) == [1, 2]\n",
-    "assert f(", "assert f(float('inf'), {}) == {1: {2}}\n", "f('\\ud800', ...) -> 10 ** 40\n", ">>> f([[]], None)\n[]\n",
+    "assert f(", "assert f(float('inf'), {}) == {1: {2}}\n", "f('\\ud800', ...) -> 10 ** 40\n", ">>> f([], None)\n1\n",
     "\x00é😀", "x = 1\nx.append(x)\n", "import os\n", "class A: pass\n", "while True: pass\n", '"""', "(" * 200,
     "9" * 5_000, "- when x: prefer sum\n",
 )  # fmt: skip
