@@ -45,7 +45,8 @@ class TermWeights:
         if not asked:
             return np.zeros(len(self._visible))
         rows = np.concatenate([self._weights[term][0] for term in asked])
-        weights = [self._weights[term][1] * weight for term, weight in asked.items()]
+        found = ((self._weights[term][1], weight) for term, weight in asked.items())
+        weights = [values if weight == 1 else values * weight for values, weight in found]
         return np.bincount(rows, np.concatenate(weights), len(self._visible)).astype(np.float64, copy=False)
 
     def cosine(self, question: Mapping[str, float], rows: Rows) -> Numbers:

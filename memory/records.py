@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from memory.embedders import Vectors
 from memory.embeddings import Embeddings
@@ -14,6 +15,7 @@ from memory.log import LogEntry, entry_from, first_break, tail
 from memory.record import Draft, Record, Scope, validated
 from memory.writer import Writer, records_by_id
 from storage.engine import Home
+from storage.prepared import Prepared
 from storage.tables import memories, memory_links, memory_log, memory_origins, memory_vectors, memory_versions
 
 DEFAULT_ACTOR = "ratchet"
@@ -104,18 +106,49 @@ class Changes:
 
 def changes_since(home: Home, scope: Scope, since: int, embedder: str = "") -> Changes:
     """Read what an index of a scope has to catch up with."""
-    log, c, o = memory_log.c, memories.c, memory_origins.c
-    chosen = [c.changed_seq > since, *scope_conditions(scope)]
+    asked = {"since": since, **scope.named()}
     with home.reading() as connection:
-        until, _ = tail(connection)
-        found = connection.execute(select(memories).where(*chosen).order_by(c.changed_seq))
-        rows = [dict(row) for row in found.mappings()]
-        joined = memory_origins.join(memories, c.memory_id == o.memory_id)
-        origins = connection.execute(select(o.memory_id, o.run_id, o.batch).select_from(joined).where(*chosen)).all()
-        gone = select(log.memory_id).where(log.seq > since, log.event == "forget") if since else None
-        forgotten = connection.execute(gone).scalars().all() if gone is not None else ()
+        until, events = _progress(connection, since)
+        found = _rows_of(tuple(scope.named()))(connection, asked)
+        rows = [dict(zip(_COLUMNS, row, strict=True)) for row in found]
+        # most of the time somebody has added something, and nothing else has happened
+        further: Any = _origins_of(tuple(scope.named()))(connection, asked) if "seen" in events else ()
+        origins = [(row[0], row[1], row[2]) for row in further]
+        forgotten = _FORGOTTEN(connection, {"since": since}).scalars().all() if "forget" in events else []
+        chosen = [memories.c.changed_seq > since, *scope_conditions(scope)]
         vectors = _vectors(connection, chosen, embedder) if embedder else []
-    return Changes(until, rows, [(row[0], row[1], row[2]) for row in origins], frozenset(forgotten), vectors)
+    return Changes(until, rows, origins, frozenset(forgotten), vectors)
+
+
+_COLUMNS = [column.name for column in memories.columns]
+_SINCE = memory_log.c.seq > bindparam("since")
+_EVENTS = Prepared(select(memory_log.c.event, func.max(memory_log.c.seq)).where(_SINCE).group_by(memory_log.c.event))
+_FORGOTTEN = Prepared(select(memory_log.c.memory_id).where(_SINCE, memory_log.c.event == "forget"))
+
+
+def _progress(connection: Connection, since: int) -> tuple[int, set[str]]:
+    """Return how far the log is, and what kinds of events there were since a sequence."""
+    if not since:
+        return tail(connection)[0], {"add", "seen"}
+    found: Any = _EVENTS(connection, {"since": since}).all()
+    return max((seq for _, seq in found), default=since), {event for event, _ in found}
+
+
+@lru_cache
+def _rows_of(fields: tuple[str, ...]) -> Prepared:
+    return Prepared(select(memories).where(*_changed(fields)).order_by(memories.c.changed_seq))
+
+
+@lru_cache
+def _origins_of(fields: tuple[str, ...]) -> Prepared:
+    o = memory_origins.c
+    joined = memory_origins.join(memories, memories.c.memory_id == o.memory_id)
+    return Prepared(select(o.memory_id, o.run_id, o.batch).select_from(joined).where(*_changed(fields)))
+
+
+def _changed(fields: tuple[str, ...]) -> list[ColumnElement[bool]]:
+    scoped = [memories.c[f"{name}_scope"] == bindparam(name) for name in fields]
+    return [memories.c.changed_seq > bindparam("since"), *scoped]
 
 
 def _vectors(connection: Connection, chosen: Sequence[ColumnElement[bool]], embedder: str) -> list[tuple[str, bytes]]:
