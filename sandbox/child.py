@@ -9,20 +9,18 @@ import resource
 import signal
 import socket
 import struct
-from typing import NoReturn, TypedDict
+from typing import NoReturn
 
 from sandbox.channel import RESULT_BYTES, Channel, ChannelError
 from sandbox.lockdown import Lockdown
 from sandbox.program import finish_script, open_standard_streams, program_peer, run_script
 
-
-class Start(TypedDict):
-    """The first message to a child; descriptors 0 to 2 and the one for crash traces came just before it."""
-
-    role: str  # "program", "script" or "judge"
-    limits: dict[str, int]  # of resource.setrlimit, by name: both soft and hard
-
-
+LIMITED = ("RLIMIT_CPU", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC")
+"""What a child is limited in, by the names of `resource.setrlimit`."""
+START = struct.Struct(f"@c{len(LIMITED)}q")
+"""The first message to a child: its role (PROGRAM, SCRIPT or JUDGE) and its limits, -1 for none. It comes with the
+descriptors 0 to 2 and the one for crash traces; a judge gets the line to its program too."""
+PROGRAM, SCRIPT, JUDGE = b"p", b"s", b"j"
 PID = struct.Struct("@i")
 """The greeting of a child. The kernel adds our process id as the worker sees it, from its own namespace."""
 STREAMS = 4
@@ -63,12 +61,11 @@ class ChildToBe:
             os._exit(1)
 
     def _work(self) -> None:
-        self._take_descriptors()
-        start: Start = self._channel.receive()  # type: ignore[assignment]
-        limit_resources(start["limits"])
-        if start["role"] == "judge":
+        role, *limits = START.unpack(self._take_descriptors())
+        limit_resources(dict(zip(LIMITED, limits, strict=True)))
+        if role == JUDGE:
             self._judge()
-        elif start["role"] == "script":
+        elif role == SCRIPT:
             source = self._channel.receive()
             status = run_script(source)  # type: ignore[arg-type]
             finish_script()
@@ -77,15 +74,16 @@ class ChildToBe:
             self._serve()
         os._exit(0)
 
-    def _take_descriptors(self) -> None:
+    def _take_descriptors(self) -> bytes:
         """Put the streams at 0 to 3 and a judge's line to its program at 5; close everything else."""
-        _, ancillary, _, _ = self._socket.recvmsg(1, _ANCILLARY_BYTES)
+        message, ancillary, _, _ = self._socket.recvmsg(START.size, _ANCILLARY_BYTES)
         given = array.array("i", ancillary[0][2])
         for descriptor, received in enumerate(given[:STREAMS]):
             os.dup2(received, descriptor)
         if len(given) > STREAMS:
             os.dup2(given[STREAMS], _PEER_FD, inheritable=False)
         os.closerange(_FIRST_FREE_FD if len(given) > STREAMS else _PEER_FD, _LAST_FD)
+        return message
 
     def _serve(self) -> None:
         try:
@@ -104,9 +102,15 @@ class ChildToBe:
 def limit_resources(limits: dict[str, int]) -> None:
     """Limit this process for good, by the names of `resource.setrlimit`; never above what it may use already."""
     for name, value in limits.items():
-        which = getattr(resource, name, None)
-        if which is not None:
-            _, hard = resource.getrlimit(which)
+        which, hard = _HARD_LIMITS.get(name, (-1, 0))
+        if which >= 0 and value >= 0:
             bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
             with contextlib.suppress(ValueError, OSError):  # macOS refuses some of them
                 resource.setrlimit(which, (bound, bound))
+
+
+_HARD_LIMITS = {
+    name: (getattr(resource, name), resource.getrlimit(getattr(resource, name))[1])
+    for name in LIMITED
+    if hasattr(resource, name)
+}

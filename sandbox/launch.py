@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.canaries import Bait, breaches
 from sandbox.channel import Channel, ChannelError
-from sandbox.child import PID, Start
+from sandbox.child import LIMITED, PID, START
 from sandbox.zygote import ANSWER, ORDER, Arguments, Hello
 
 if TYPE_CHECKING:
@@ -109,14 +109,13 @@ class Child:
             if kind == getattr(socket, "SCM_CREDENTIALS", None):
                 self.pid = _CREDENTIALS.unpack(content)[0]
 
-    def start(self, role: str, limits: dict[str, int], descriptors: list[int]) -> None:
-        """Hand over descriptors and limits."""
-        start: Start = {"role": role, "limits": limits}
+    def start(self, role: bytes, limits: dict[str, int], descriptors: list[int]) -> None:
+        """Hand over descriptors and limits. Raises ChannelError."""
+        message = START.pack(role, *(limits.get(name, -1) for name in LIMITED))
         try:
-            socket.send_fds(self.socket, [b"d"], descriptors)
+            socket.send_fds(self.socket, [message], descriptors)
         except OSError as error:
             raise ChannelError("the child is gone") from error
-        Channel(self.socket).send(start)
 
 
 class ZygoteHandle:

@@ -45,7 +45,7 @@ class Ending:
 class Session:
     """A child at work."""
 
-    def __init__(self, zygote: ZygoteHandle, role: str, limits: Limits, *, stdin: bytes = b"", used: Used) -> None:
+    def __init__(self, zygote: ZygoteHandle, role: bytes, limits: Limits, *, stdin: bytes = b"", used: Used) -> None:
         """Take a child of the zygote and start it. `used` is what earlier children of the same job have used."""
         self._zygote = zygote
         self._limits = limits
@@ -201,7 +201,6 @@ def _resource_limits(limits: Limits, level: Isolation) -> dict[str, int]:
         "RLIMIT_AS": limits.memory_mb << 20,
         "RLIMIT_FSIZE": limits.file_mb << 20,
         "RLIMIT_NOFILE": 64,
-        "RLIMIT_CORE": 0,
     }
     if level == "full" and _COUNTS_BY_NAMESPACE:
         bounds["RLIMIT_NPROC"] = limits.processes + _ZYGOTE_PROCESSES

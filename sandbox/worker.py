@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from sandbox.channel import Channel, ChannelError
-from sandbox.child import limit_resources
+from sandbox.child import JUDGE, PROGRAM, SCRIPT, limit_resources
 from sandbox.comparison import same_output, short
 from sandbox.findings import checked_findings
 from sandbox.judge import Findings, JudgeTask, judge
@@ -129,7 +129,7 @@ class Worker:
             "numbers": [index + 1 for index in which],
             "coverage": job.coverage,
         }
-        session = Session(self._zygote("program", limits.file_mb), "program", limits, used=used)
+        session = Session(self._zygote("program", limits.file_mb), PROGRAM, limits, used=used)
         findings = (self._judge_here if job.trusted_tests else self._judge_apart)(task, session, limits)
         cut = [verdict for group in findings["verdicts"] for verdict in group if verdict["status"] == "killed"]
         ending = session.finish(hung_up=bool(cut))
@@ -147,7 +147,7 @@ class Worker:
         """Have the tests run by a judge that is locked in like the program."""
         judges = self._zygote("judge", limits.file_mb)
         session.start()
-        judging = Session(judges, "judge", limits, used=Used())
+        judging = Session(judges, JUDGE, limits, used=Used())
         judging.watch.also(session.watch, session.kill)
         findings: object = None
         try:
@@ -168,7 +168,7 @@ class Worker:
         started = time.monotonic()
         session = Session(
             self._zygote("program", limits.file_mb),
-            "script",
+            SCRIPT,
             limits,
             stdin=test["stdin"].encode(errors="replace"),
             used=used,
