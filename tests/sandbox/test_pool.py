@@ -65,7 +65,7 @@ def test_a_worker_that_dies_is_an_infrastructure_error_and_is_replaced() -> None
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of our own for temporary files, which a sandbox that runs as nobody can pass."""
+    """Put temporary files into a folder of our own, which a sandbox that runs as nobody can pass."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
