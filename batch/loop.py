@@ -1,5 +1,6 @@
 """A learning run: settings and tasks in, a finished thread of the learning loop out."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from runtime.settings import Settings
 from state.episode import EpisodeSpec
 from state.errors import SetupError
 from state.learning import LearningState, RunRef, TaskEntry
-from state.ledger import Failure
+from state.ledger import Failure, RunRow
 from state.task import Task
 from storage.contents import canonical, digest_of
 from storage.engine import named_errors
@@ -52,7 +53,8 @@ def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services
         for task, address in zip(chosen, addresses, strict=True)
     ]
     kept = settings.that_matter() | {"model": model_id(services.model, model_spec(settings))}
-    key = {"settings": kept, "tasks": entries, "prompts": shipped_prompt_set()["prompt_set"]}
+    versions = [graph_version(episode_graph()), graph_version(learning_loop_graph())]
+    key = {"settings": kept, "tasks": entries, "prompts": shipped_prompt_set()["prompt_set"], "graphs": versions}
     run_id = f"run-{digest_of(canonical(key))[:10]}"
     return Run(run_id=run_id, settings=kept, tasks=entries, task_file=task_file)
 
@@ -90,16 +92,22 @@ class LearningRun:
         if earlier and earlier["status"] == "done" and not ledger.failures_of(run_id):
             return self._drive_loop()  # reads the finished thread
         settings = self.run.settings | {"task_file": self.run.task_file, "n_tasks": len(self.run.tasks)}
-        ledger.begin_run(
-            {"run_id": run_id, "settings": settings, "status": "running", "started_at": clock(), "ended_at": None}
-        )
-        status = "stopped"
+        row: RunRow = {
+            "run_id": run_id,
+            "settings": settings,
+            "status": "running",
+            "started_at": clock(),
+            "ended_at": None,
+            "active_s": 0.0,
+        }
+        ledger.begin_run(row)
+        status, began = "stopped", time.monotonic()
         try:
             state = self._drive_loop()
             self._retry_failures()
             status = "done"
         finally:
-            ledger.end_run(run_id, status, clock())
+            ledger.end_run(run_id, status, clock(), time.monotonic() - began)
         return state
 
     def close(self) -> None:

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from telemetry.events import Event
 
-RECENT = 6
-
 
 @dataclass
 class Doing:

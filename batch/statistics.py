@@ -32,9 +32,11 @@ def clustered(rates: Sequence[float]) -> tuple[float, float]:
     """Return the 95 % interval of the mean over tasks, when each task was tried several times.
 
     Repeats of one task are not independent trials, so the tasks are the sample: normal interval of the mean of
-    their rates, cut to [0, 1]; (0, 1) for fewer than two tasks.
+    their rates, cut to [0, 1], Wilson's where all rates are equal; (0, 1) for fewer than two tasks.
     """
     if len(rates) < 2:
         return 0.0, 1.0
+    if stdev(rates) == 0:  # all alike says little about the next task: as many trials as there are tasks
+        return wilson(round(rates[0] * len(rates)), len(rates))
     mean, half = fmean(rates), Z95 * stdev(rates) / math.sqrt(len(rates))
     return max(0.0, mean - half), min(1.0, mean + half)

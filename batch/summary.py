@@ -52,7 +52,7 @@ class SplitSummary:
     reward: float
     components: dict[str, float]
     tokens: int
-    """Like cost and times: of the whole run, earlier epochs and measurements included."""
+    """Like cost and times: of all that this run executed, earlier epochs and measurements included."""
     cost_usd: float | None
     """None when a price is unknown."""
     model_s: float
@@ -79,6 +79,8 @@ class RunSummary:
     curve: list[CurvePoint]
     episodes: list[tuple[str, FinishedEpisode]] = field(repr=False)
     """(phase, row), in the order of the run."""
+    reused: int
+    """Results that were in the ledger already: this run paid nothing for them."""
     failures: list[Failure]
     worst: list[FinishedEpisode]
     """The lowest rewards of what the tables count."""
@@ -90,7 +92,9 @@ def summarise(ledger: Ledger, run_id: str) -> RunSummary:
     if run is None:
         raise SetupError(f"no run {run_id!r} in this home; `ratchet runs` lists them")
     episodes = ledger.episodes_of(run["run_id"])
-    counted, spent = counted_of(episodes), [row for _, row in episodes]
+    counted = counted_of(episodes)
+    executed = ledger.ran_itself(run["run_id"])
+    spent = list({row["episode_id"]: row for _, row in episodes if row["episode_id"] in executed}.values())
     present = [split for split in SPLITS if any(row["split"] == split for row in counted)]
     splits = [_split_summary(split, _of(split, counted), _of(split, spent)) for split in present]
     if len(splits) > 1:
@@ -101,6 +105,7 @@ def summarise(ledger: Ledger, run_id: str) -> RunSummary:
         splits=splits,
         curve=_curve(episodes),
         episodes=episodes,
+        reused=len(episodes) - len(spent),
         failures=ledger.failures_of(run["run_id"]),
         worst=sorted(unsolved.values(), key=lambda row: (row["reward"], row["task_id"], row["repeat"]))[:WORST],
     )

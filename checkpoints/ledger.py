@@ -37,14 +37,14 @@ class Ledger:
         values = {**row, **{name: canonical(row[name]) for name in JSON_COLUMNS}}  # type: ignore[literal-required]
         with self._home.writing() as connection:
             insert_new(connection, episodes, [values])
-            insert_new(connection, run_episodes, [_place(run_id, phase, row["episode_id"], position)])
+            insert_new(connection, run_episodes, [_place(run_id, phase, row["episode_id"], position, reused=0)])
             if had_failed:
                 failed = (failures.c.episode_id == row["episode_id"]) & (failures.c.run_id == run_id)
                 connection.execute(delete(failures).where(failed))
 
     def link(self, run_id: str, phase: str, positions: Iterable[tuple[int, str]]) -> None:
         """Note that a run used episodes which were already in the ledger."""
-        rows = [_place(run_id, phase, episode_id, position) for position, episode_id in positions]
+        rows = [_place(run_id, phase, episode_id, position, reused=1) for position, episode_id in positions]
         if not rows:
             return
         failed = (failures.c.run_id == run_id) & (failures.c.episode_id == bindparam("done"))
@@ -67,6 +67,13 @@ class Ledger:
         with self._home.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return [Failure(**{**row, "spec": json.loads(row["spec"])}) for row in rows]  # type: ignore[typeddict-item]
+
+    def ran_itself(self, run_id: str) -> set[str]:
+        """Return the ids of the episodes that a run executed, rather than found in the ledger."""
+        c = run_episodes.c
+        with self._home.reading() as connection:
+            query = select(c.episode_id).where(c.run_id == run_id, c.reused == 0)
+            return set(connection.execute(query).scalars())
 
     def episodes_of(self, run_id: str) -> list[tuple[str, FinishedEpisode]]:
         """Return (phase, episode) for everything a run used, in the order of the run."""
@@ -96,10 +103,11 @@ class Ledger:
                 again = update(runs).where(runs.c.run_id == run["run_id"]).values(status="running", ended_at=None)
                 connection.execute(again)
 
-    def end_run(self, run_id: str, status: str, ended_at: float) -> None:
-        """Note how a run ended."""
+    def end_run(self, run_id: str, status: str, ended_at: float, active_s: float) -> None:
+        """Note how a run ended, and for how many more seconds it was worked on."""
+        values = {"status": status, "ended_at": ended_at, "active_s": runs.c.active_s + active_s}
         with self._home.writing() as connection:
-            connection.execute(update(runs).where(runs.c.run_id == run_id).values(status=status, ended_at=ended_at))
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(values))
 
     def runs(self) -> list[RunRow]:
         """Return all runs, the newest first."""
@@ -116,8 +124,8 @@ class Ledger:
         return _run(rows[0]) if rows else None
 
 
-def _place(run_id: str, phase: str, episode_id: str, position: int) -> dict[str, Any]:
-    return {"run_id": run_id, "phase": phase, "episode_id": episode_id, "position": position}
+def _place(run_id: str, phase: str, episode_id: str, position: int, *, reused: int) -> dict[str, Any]:
+    return {"run_id": run_id, "phase": phase, "episode_id": episode_id, "position": position, "reused": reused}
 
 
 def _episode(row: Row[Any]) -> FinishedEpisode:

@@ -39,10 +39,10 @@ def drive(
     saver = graph.checkpointer if isinstance(graph.checkpointer, BaseCheckpointSaver) else None
     found = saver.get_tuple(config) if saver else None
     if found is not None:
-        _refuse_other_version(config, found.metadata)
         snapshot = graph.get_state(config)
         if not snapshot.tasks:  # not `next`: that is empty too after a crash between two writes
             return dict(snapshot.values)
+        _refuse_other_version(config, found.metadata)
     durability = DURABILITY if saver else None  # LangGraph warns of one that has no effect
     first = start if found is None else None
     return dict(graph.invoke(first, config, context=context, durability=durability, control=control))

@@ -21,7 +21,7 @@ from storage.engine import open_home
 
 Level: TypeAlias = Literal["ok", "note", "problem"]
 LOW_DISK_BYTES = 500 * 1024 * 1024
-MARKS = {"ok": "[green]ok     [/green]", "note": "[yellow]note   [/yellow]", "problem": "[red]problem[/red]"}
+COLOURS = {"ok": "green", "note": "yellow", "problem": "red"}
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def examine_machine(home: Path | None, *, as_json: bool) -> int:
         if as_json:
             print(json.dumps(asdict(check)))
         else:
-            console.print(f"{MARKS[check.level]} {check.name:<12}", end="")
-            console.print(check.detail, markup=False, soft_wrap=True)
+            console.print(f"{check.level:<7}", style=COLOURS[check.level], end=f" {check.name:<12}")
+            console.print(check.detail, soft_wrap=True)
     return 2 if any(check.level == "problem" for check in checks) else 0
 
 

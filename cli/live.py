@@ -23,7 +23,7 @@ SHOWN_WORKERS = 8
 @contextmanager
 def watching(tracker: ProgressTracker, run_id: str, tasks: int, settings: Settings) -> Iterator[None]:
     """Show a run's progress on stderr until the block ends."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False, markup=False)  # task ids may hold [brackets]
     title = f"{run_id}: {tasks} tasks, {settings.model}, {settings.attempts} attempts, seed {settings.seed}"
     if console.is_terminal:
         console.print(Text(title, style="bold"))

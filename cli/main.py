@@ -128,3 +128,7 @@ def main() -> None:
         # the reader of our output went away (`ratchet runs | head`): nothing is wrong
         sys.stderr.close()
         sys.exit(EXIT_DONE)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        print(f"error: {error.strerror or error}:{where}. What has finished is saved", file=sys.stderr)
+        sys.exit(EXIT_USAGE)

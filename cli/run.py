@@ -50,11 +50,12 @@ def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: 
         finally:
             learning.close()
         summary = summarise(services.ledger, plan.run_id)
-        report = write_report(summary, learning.folder / REPORT_FILE, home_option(settings.home))
+        report = learning.folder / REPORT_FILE
         if as_json:
             print_json(summary, report)
         else:
             print_summary(summary, report, settings.home)
+        write_report(summary, report, home_option(settings.home))  # last: a full disk must not cost the tables
         return 1 if summary.failures else 0
     finally:
         services.close()

@@ -40,7 +40,7 @@ def list_runs(home: Path | None, *, as_json: bool) -> None:
     for row in rows:
         settings = row["settings"]
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["started_at"]))
-        took = f"{row['ended_at'] - row['started_at']:.0f} s" if row["ended_at"] else ""
+        took = f"{row['active_s']:.0f} s" if row["ended_at"] else ""
         cells = [row["run_id"], row["status"], settings["n_tasks"], settings["task_file"], settings["model"]]
         table.add_row(*map(str, cells), str(settings["seed"]), started, took)
     console.print(table)
@@ -97,7 +97,7 @@ def _print_story(story: EpisodeStory, row: FinishedEpisode | None) -> None:
         _print_attempt(console, attempt)
     if "review" in story.state:
         for finding in story.state["review"]["findings"]:
-            console.print(f"review: line {finding['line']}: {finding['rule']}, {finding['detail']}", markup=False)
+            console.print(f"review: line {finding['line']}: {finding['rule']}, {finding['detail']}")
         if story.state["review"]["overfit"]:
             console.print("review: fits every visible example, and still fails a hidden test")
     if "reward" in story.state:
@@ -115,10 +115,10 @@ def _print_attempt(console: Console, story: AttemptStory) -> None:
     number = story.attempt["index"] + 1
     if number == 1:
         console.rule("What the model was asked", align="left")
-        console.print(story.messages[-1]["content"], markup=False)
+        console.print(story.messages[-1]["content"])
     console.rule(f"Attempt {number}", align="left")
     if not story.code:
-        console.print("the model declined: " + story.answer.strip()[:500], markup=False)
+        console.print("the model declined: " + story.answer.strip()[:500])
         return
     console.print(Syntax(story.code.rstrip(), "python", background_color="default"))
     console.print()
@@ -127,16 +127,15 @@ def _print_attempt(console: Console, story: AttemptStory) -> None:
         colour = "green" if verdict["status"] == "passed" else "red"
         detail = _detail(verdict["error_type"], verdict["message"], verdict["expected"], verdict["got"])
         passed = verdict["status"] == "passed"
-        line = f"[{colour}]{verdict['status']:<8}[/{colour}] {hidden} "
-        console.print(line, end="")
-        console.print(verdict["name"] + ("" if passed else f"  {detail}"), markup=False, soft_wrap=True)
+        console.print(f"{verdict['status']:<8}", style=colour, end=f" {hidden} ")
+        console.print(verdict["name"] + ("" if passed else f"  {detail}"), soft_wrap=True)
         for frame in [] if passed else verdict["traceback"]:
-            console.print(f"           {frame}", markup=False)
+            console.print(f"           {frame}")
     for name, text in (("stdout", story.stdout), ("stderr", story.stderr)):
         if text:
-            console.print(f"{name}: {text.rstrip()}", markup=False)
+            console.print(f"{name}: {text.rstrip()}")
     if story.feedback:
-        console.print(f"\ntold to the model:\n{story.feedback}\n", markup=False)
+        console.print(f"\ntold to the model:\n{story.feedback}\n")
 
 
 def _detail(error_type: str, message: str, expected: str, got: str) -> str:

@@ -18,8 +18,8 @@ WIDTH_ELSEWHERE = 110  # columns where stdout is no terminal
 
 def stdout_console() -> Console:
     """Return a console on stdout that does not squeeze tables when it is a file or a pipe."""
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH_ELSEWHERE)
+    console = Console(highlight=False, markup=False)  # task ids and messages may hold [brackets]
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=WIDTH_ELSEWHERE)
 
 
 def home_option(home: Path) -> str:
@@ -40,9 +40,12 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
         for row in summary.worst:
             command = f"ratchet show {row['episode_id'][:10]}{home_option(home)}"
             line = f"  {row['task_id']:<{widest}}  reward {row['reward']:.2f}, {_ending(row):<22}  {command}"
-            console.print(line, soft_wrap=True, markup=False)
+            console.print(line, soft_wrap=True)
+    if summary.reused:
+        console.print(f"{summary.reused} results were in the ledger already: tokens, cost and times leave them out.")
     for failure in summary.failures[:5]:
-        console.print(f"[red]no result[/red]  {failure['task_id']}: {failure['reason']}", soft_wrap=True)
+        console.print("no result", style="red", end="  ")
+        console.print(f"{failure['task_id']}: {failure['reason']}", soft_wrap=True)
     if summary.failures:
         console.print(
             f"{len(summary.failures)} episodes have no result (infrastructure, not counted as wrong answers). "
@@ -72,9 +75,9 @@ def _ending(row: FinishedEpisode) -> str:
 
 def _result_table(summary: RunSummary) -> Table:
     run = summary.run
-    ending = f"{run['status']} in {run['ended_at'] - run['started_at']:.0f} s" if run["ended_at"] else run["status"]
+    ending = f"{run['status']}, {run['active_s']:.0f} s of work" if run["ended_at"] else run["status"]
     table = Table(title=f"{run['run_id']}: {run['settings']['model']}, {ending}", box=box.SIMPLE_HEAD)
-    repeats = next((split.at_k[0] for split in summary.splits if split.at_k), 0)
+    repeats = max((split.at_k[0] for split in summary.splits if split.at_k), default=0)
     repaired = int(summary.run["settings"]["attempts"]) > 1
     names = ["split", "tasks", "pass@1", "95 % interval"]
     names += [f"pass@{repeats}"] if repeats else []
@@ -83,7 +86,8 @@ def _result_table(summary: RunSummary) -> Table:
         table.add_column(name, no_wrap=True)
     for split in summary.splits:
         cells = [split.split, str(split.tasks), str(split.first), split.first.interval]
-        cells += [f"{split.at_k[1]:.2f}" if split.at_k else ""] if repeats else []
+        at_k = split.at_k if split.at_k and split.at_k[0] == repeats else None  # fewer where some have no result
+        cells += [f"{at_k[1]:.2f}" if at_k else ""] if repeats else []
         cells += [str(split.solved)] if repaired else []
         table.add_row(*cells, f"{split.reward:.2f}")
     return table

@@ -22,7 +22,7 @@ from state.errors import TransientError
 
 Node = TypeVar("Node", bound=Callable[..., Any])
 
-RETRY = RetryPolicy(retry_on=TransientError, max_attempts=4, initial_interval=0.5, backoff_factor=3.0)
+RETRY = RetryPolicy(retry_on=TransientError, max_attempts=4, initial_interval=1.0, backoff_factor=4.0)
 
 
 def episode_graph(context: type[Any] = Context) -> StateGraph[EpisodeState, Context, EpisodeState, EpisodeState]:

@@ -14,7 +14,7 @@ from state.errors import PermanentError, RatchetError, SetupError, TransientErro
 from state.message import Message
 
 RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-SETUP_STATUS = frozenset({401, 403, 404})  # a wrong key or name refuses every call: one answer is enough
+SETUP_STATUS = frozenset({401, 404})  # a wrong key or name refuses every call: one answer is enough
 FREE_MODELS = frozenset({"offline-synth", "recorded"})
 
 

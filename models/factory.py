@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from langchain_core.language_models import BaseChatModel
@@ -59,7 +60,7 @@ def model_id(model: BaseChatModel, spec: ModelSpec) -> str:
     if spec.temperature is not None:
         parts.append(f"temperature={spec.temperature:g}")
     if spec.name == "offline":
-        parts.append(f"budget={spec.budget}")
+        parts += [version("ratchet"), f"budget={spec.budget}"]  # another release may search otherwise
     return " ".join(parts)
 
 

@@ -65,7 +65,7 @@ def generate(state: GenerateReads, runtime: Runtime[Context]) -> GenerateWrites:
 def _shown(memories: Sequence[Recollection], context: Context) -> list[MemoryHit]:
     """Return the memories' texts, in the order and with the scores of the search."""
     found = {hit["memory_id"]: hit for hit in context.memory.get([m["memory_id"] for m in memories])}
-    return [{**found[m["memory_id"]], "score": m["score"]} for m in memories if m["memory_id"] in found]
+    return [{**found[m["memory_id"]], "score": m["score"]} for m in memories]
 
 
 def _past(attempt: Attempt, context: Context) -> PastAttempt:

@@ -1,11 +1,9 @@
 """Write down what the episode taught."""
 
-import ast
 from typing import TypedDict
 
 from langgraph.runtime import Runtime
 
-from rewards.static import parse
 from runtime.context import Context
 from state.episode import Attempt, EpisodeSpec, final_attempt
 from state.memory_item import MemoryDraft
@@ -14,8 +12,7 @@ from state.reward import Reward
 from state.task import Task
 from state.verdict import solved
 from storage.contents import digest_of
-
-DESCRIPTION_CHARACTERS = 1_000
+from tasks.describe import description
 
 
 class RememberReads(TypedDict):
@@ -56,13 +53,13 @@ def _experience(state: RememberReads, task: Task) -> MemoryDraft:
     report = final["report"]
     assert report is not None, "execute comes before remember"
     ending = "solved" if solved(report) else f"not solved ({report['status']})"
-    text = f"{_description(task)}\n{ending} with {len(state['attempts'])} attempt(s)"
+    text = f"{description(task)}\n{ending} with {len(state['attempts'])} attempt(s)"
     return _draft(state, "episodic", cause=state["episode"]["episode_id"], text=text)
 
 
 def _skill(state: RememberReads, task: Task, code: str) -> MemoryDraft:
     """Return the verified program, as a procedural memory: the same program for the same task is one memory."""
-    draft = _draft(state, "procedural", cause=f"{task['digest']}:{digest_of(code)}", text=_description(task))
+    draft = _draft(state, "procedural", cause=f"{task['digest']}:{digest_of(code)}", text=description(task))
     parameters = ", ".join(state["review"]["metrics"]["parameters"])
     signature = f"{task['entry_point']}({parameters})" if task["entry_point"] else ""
     return {**draft, "code": code, "entry_point": task["entry_point"], "signature": signature}
@@ -81,13 +78,3 @@ def _draft(state: RememberReads, kind: str, *, cause: str, text: str) -> MemoryD
         "importance": state["reward"]["total"],
         "origin": {"run_id": horizon["run_id"], "batch": horizon["batch"], "episode_id": episode["episode_id"]},
     }
-
-
-def _description(task: Task) -> str:
-    """Return the task in words: the entry point's docstring without its examples, or else the prompt."""
-    tree = parse(task["prompt"]) or parse(task["prompt"] + "\n    pass\n")
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)] if tree else []
-    entry = next((f for f in functions if f.name == task["entry_point"]), None)
-    text = ast.get_docstring(entry) if entry else None
-    words = (text or task["prompt"]).split(">>>")[0].strip()
-    return f"{task['entry_point']}: {words}"[:DESCRIPTION_CHARACTERS]

@@ -38,7 +38,7 @@ RunEpisodes = Callable[[Sequence[EpisodeSpec], str], BatchResult]
 
 def no_batches(_specs: Sequence[EpisodeSpec], _phase: str) -> BatchResult:
     """Refuse: the context of a single episode runs no batches."""
-    raise SetupError("this context runs single episodes only: build it with batch.loop.open_loop for a learning run")
+    raise SetupError("this context runs single episodes only: batch.loop.LearningRun makes the one of a learning run")
 
 
 def _default(name: str) -> Any:

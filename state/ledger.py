@@ -70,3 +70,4 @@ class RunRow(TypedDict):
     status: Literal["running", "stopped", "done"]
     started_at: float
     ended_at: float | None
+    active_s: float  # seconds that processes worked on it; a killed one did not get to add its own

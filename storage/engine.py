@@ -1,4 +1,4 @@
-"""Open the relational home: SQLite in a folder by default, PostgreSQL by URL."""
+"""Open the relational home: a SQLite database in a folder."""
 
 import os
 import sqlite3
@@ -78,6 +78,7 @@ def open_home(folder: Path) -> Home:
     engine = create_engine(
         URL.create("sqlite", database=str(folder / DATABASE_FILE)),  # no text: a folder's name may hold ? and %
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        pool_size=0,  # no limit: as many connections as there are threads at work
     )
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

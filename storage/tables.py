@@ -36,6 +36,7 @@ runs = Table(
     Column("status", String(16), nullable=False),  # running, stopped, done
     Column("started_at", Float, nullable=False),  # seconds since the epoch
     Column("ended_at", Float),
+    Column("active_s", Float, nullable=False),  # seconds that processes worked on it, pauses left out
 )
 
 # The ledger: one row for every finished episode. Everything but the *_s columns and cost is a function of the key.
@@ -75,6 +76,7 @@ run_episodes = Table(
     Column("phase", String(32), primary_key=True),  # "train:0003" or "held_out:0002"
     Column("episode_id", String(64), primary_key=True),
     Column("position", Integer, nullable=False),
+    Column("reused", Integer, nullable=False),  # 1: the row was there already, this run paid nothing for it
 )
 
 failures = Table(

@@ -11,6 +11,7 @@ from batch.loop import LearningRun, plan_run
 from batch.summary import RunSummary, summarise
 from benchmarks.loopback_model import LoopbackModel, write_tasks
 from checkpoints.savers import close_saver, open_saver
+from cli.tables import print_summary
 from runtime.build import open_services
 from runtime.settings import load_settings
 from state.errors import SetupError, StoppedError, TransientError
@@ -209,3 +210,39 @@ def adder_program(task_id: str) -> str:
     """Return the program that the loopback model gives first for a task."""
     n = int(task_id.removeprefix("add/"))
     return f"def add_{n}(x: int) -> int:\n    return x + {n + (n % 3 == 0)}\n"
+
+
+def test_a_task_that_was_learned_from_elsewhere_is_not_looked_up_when_held_out(
+    tmp_path: Path, adder: LoopbackModel
+) -> None:
+    run_once(tmp_path, adder, memories=50)
+    run_once(tmp_path, adder, memories=50, seed=1)
+
+    shown = [(prompt, name) for prompt, (name, _) in zip(adder.prompts, adder.requests, strict=True)]
+    assert any("## Memories" in prompt for prompt, _ in shown)
+    assert not any(
+        f"{name}:" in prompt.partition("## Memories")[2].partition("## Feedback")[0] for prompt, name in shown
+    )
+
+
+def test_many_workers_do_not_run_out_of_connections(tmp_path: Path, adder: LoopbackModel) -> None:
+    summary = run_once(tmp_path, adder, tasks=120, concurrency=40, batch_size=120)
+
+    assert str(summary.splits[-1].solved) == "1.00 (120 of 120)"
+
+
+def test_what_an_id_holds_is_printed_as_it_is(
+    tmp_path: Path, adder: LoopbackModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adder.failing = {"add_1"}
+    summary = run_once(tmp_path, adder, tasks=3)
+    row = summary.episodes[0][1]
+    row["task_id"], row["outcome"]["declined"] = "[/INST] a[/b]", True
+    summary.failures[0]["reason"] = "400 [/INST]"
+    summary.worst.append(row)
+
+    print_summary(summary, None, tmp_path)
+
+    out = capsys.readouterr().out
+    assert "[/INST] a[/b]" in out
+    assert "400 [/INST]" in out

@@ -62,4 +62,4 @@ def test_the_interval_over_tasks_holds_their_mean_and_stays_in_bounds(rates: lis
 def test_repeats_of_few_tasks_do_not_narrow_the_interval_over_tasks() -> None:
     assert clustered([0.0, 1.0]) == (0.0, 1.0)
     assert clustered([0.5]) == (0.0, 1.0)
-    assert clustered([0.5, 0.5, 0.5]) == (0.5, 0.5)
+    assert clustered([1.0, 1.0, 1.0]) == wilson(3, 3), "all alike is no certainty"

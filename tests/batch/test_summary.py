@@ -15,7 +15,9 @@ def summary_of(home: Home, finished_of: Any) -> Callable[..., RunSummary]:
 
     def run(*episodes: tuple[str, str, dict[str, Any]]) -> RunSummary:
         ledger = Ledger(home)
-        ledger.begin_run({"run_id": "run-1", "settings": {}, "status": "done", "started_at": 1.0, "ended_at": 2.0})
+        ledger.begin_run(
+            {"run_id": "run-1", "settings": {}, "status": "done", "started_at": 1.0, "ended_at": 2.0, "active_s": 1.0}
+        )
         for position, (phase, name, fields) in enumerate(episodes):
             ledger.record(finished_of(name, **fields), "run-1", phase, position, had_failed=False)
         return summarise(ledger, "run-1")
@@ -103,3 +105,17 @@ def test_of_several_epochs_the_last_one_counts(summary_of: Any) -> None:
     summary = summary_of(("train:0000", "a", WRONG | SAME), ("train:0001", "b", SAME))
 
     assert [(str(split.solved), split.at_k) for split in summary.splits] == [("1.00 (1 of 1)", None)]
+
+
+def test_what_was_in_the_ledger_already_costs_the_run_nothing(summary_of: Any, home: Home) -> None:
+    summary_of(("train:0000", "a", {}))
+    Ledger(home).link("run-1", "train:0001", [(0, "a")])
+
+    summary = summarise(Ledger(home), "run-1")
+    assert (summary.reused, summary.splits[0].tokens) == (1, 110)
+
+
+def test_tasks_that_were_all_solved_leave_room_for_doubt(summary_of: Any) -> None:
+    rows = [("train:0000", f"{t}{n}", {"task": t, "task_id": t, "repeat": n}) for t in "abc" for n in (0, 1)]
+
+    assert summary_of(*rows).splits[0].first.interval == "0.44 to 1.00"

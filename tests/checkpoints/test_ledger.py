@@ -8,7 +8,14 @@ from state.ledger import Failure, FinishedEpisode, RunRow
 from storage.engine import Home
 
 Finished = Callable[..., FinishedEpisode]
-RUN: RunRow = {"run_id": "run-1", "settings": {"seed": 0}, "status": "running", "started_at": 1.0, "ended_at": None}
+RUN: RunRow = {
+    "run_id": "run-1",
+    "settings": {"seed": 0},
+    "status": "running",
+    "started_at": 1.0,
+    "ended_at": None,
+    "active_s": 0.0,
+}
 
 
 @pytest.fixture
@@ -93,10 +100,10 @@ def test_an_episode_is_found_by_the_beginning_of_its_id(ledger: Ledger, finished
 
 def test_a_run_is_begun_once_and_begun_again_when_it_is_continued(ledger: Ledger) -> None:
     ledger.begin_run(RUN)
-    ledger.end_run("run-1", "stopped", 2.0)
-    assert ledger.run("run-1") == {**RUN, "status": "stopped", "ended_at": 2.0}
+    ledger.end_run("run-1", "stopped", 2.0, 1.5)
+    assert ledger.run("run-1") == {**RUN, "status": "stopped", "ended_at": 2.0, "active_s": 1.5}
     ledger.begin_run({**RUN, "started_at": 9.0, "settings": {}})
-    assert ledger.runs() == [RUN]
+    assert ledger.runs() == [{**RUN, "active_s": 1.5}]
 
 
 def test_runs_are_listed_from_the_newest_and_found_by_the_beginning_of_their_id(ledger: Ledger) -> None:

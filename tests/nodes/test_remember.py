@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from nodes.remember import DESCRIPTION_CHARACTERS, remember
+from nodes.remember import remember
 from runtime.context import Context
 from state.memory_item import MemoryHit
+from tasks.describe import DESCRIPTION_CHARACTERS
 
 CODE = "def add(a, b):\n    return a + b\n"
 

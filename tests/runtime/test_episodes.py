@@ -67,11 +67,17 @@ def test_each_task_and_repeat_is_an_episode_whose_id_follows_from_its_key(contex
     assert episode_specs(RUN, [entry(1), entry(2, "test")], PLAN, "p", wide) == specs
 
 
-def test_an_episode_of_another_run_that_would_end_the_same_has_the_same_id(context: Context) -> None:
-    [spec] = episode_specs(RUN, [entry(1)], PLAN, "p", context)
+def test_a_held_out_episode_of_another_run_that_would_end_the_same_has_the_same_id(context: Context) -> None:
+    [spec] = episode_specs(RUN, [entry(1, "test")], PLAN, "p", context)
     later: Plan = {**PLAN, "batch": 3, "horizon": {**PLAN["horizon"], "batch": 3}}
-    [again] = episode_specs({**RUN, "run_id": "run-2"}, [entry(1)], later, "p", context)
+    [again] = episode_specs({**RUN, "run_id": "run-2"}, [entry(1, "test")], later, "p", context)
     assert again["episode_id"] == spec["episode_id"]
+
+
+def test_a_train_episode_belongs_to_its_run_for_that_is_who_sees_its_memories(context: Context) -> None:
+    [spec] = episode_specs(RUN, [entry(1)], PLAN, "p", context)
+    [other] = episode_specs({**RUN, "run_id": "run-2"}, [entry(1)], PLAN, "p", context)
+    assert other["episode_id"] != spec["episode_id"]
 
 
 def test_whatever_an_episode_depends_on_makes_another_id(context: Context) -> None:
