@@ -7,12 +7,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from statistics import fmean
 
 from jinja2 import Environment, StrictUndefined
 
-from batch.summary import CurvePoint, RunSummary
+from batch.summary import CurvePoint, RunSummary, counted_of
 
 CURVE_WIDTH, CURVE_HEIGHT, MARGIN = 640, 260, 44
+REPORT_FILE = "report.html"
 COLOURS = {"validation": "#3b82c4", "test": "#c2571a"}
 
 
@@ -51,7 +53,7 @@ class TaskRow:
     solved: int
     n: int
     reward: float
-    """Mean over its episodes."""
+    """Mean over the episodes that count: of the last epoch, or the last measurement."""
     last: str
     """Id of its last episode."""
 
@@ -60,14 +62,17 @@ def _task_rows(summary: RunSummary) -> list[TaskRow]:
     rows = defaultdict(list)
     for _, row in summary.episodes:
         rows[row["split"], row["task_id"]].append(row)
+    counted = defaultdict(list)
+    for row in counted_of(summary.episodes):
+        counted[row["split"], row["task_id"]].append(row)
     return [
         TaskRow(
             task_id=task_id,
             split=split,
             results="".join("●" if r["solved_first"] else "◐" if r["solved"] else "○" for r in some),
-            solved=sum(r["solved"] for r in some),
-            n=len(some),
-            reward=sum(r["reward"] for r in some) / len(some),
+            solved=sum(r["solved"] for r in counted[split, task_id]),
+            n=len(counted[split, task_id]),
+            reward=fmean(r["reward"] for r in counted[split, task_id]),
             last=some[-1]["episode_id"][:10],
         )
         for (split, task_id), some in sorted(rows.items())

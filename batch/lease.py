@@ -29,3 +29,16 @@ class Lease:
     def release(self) -> None:
         """Let go of the run."""
         self._file.close()
+
+
+def is_worked_on(folder: Path) -> bool:
+    """Tell whether a process holds the lease of a run's folder right now."""
+    file = folder / "lock"
+    if not file.exists():
+        return False
+    with file.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

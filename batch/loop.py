@@ -82,14 +82,18 @@ class LearningRun:
         """Ask the run to end soon; safe to call from a signal handler."""
         self._runner.stop()
 
+    def is_finished(self) -> bool:
+        """Tell whether there is nothing left to do: the run has ended and every episode has a result."""
+        earlier = self._services.ledger.run(self.run.run_id)
+        return bool(earlier and earlier["status"] == "done" and not self._services.ledger.failures_of(self.run.run_id))
+
     def drive(self) -> LearningState:
         """Run to the end and return the final state.
 
         Raises StoppedError after stop(), TransientError when the model or the sandbox stays down.
         """
         ledger, clock, run_id = self._services.ledger, self._context.clock, self.run.run_id
-        earlier = ledger.run(run_id)
-        if earlier and earlier["status"] == "done" and not ledger.failures_of(run_id):
+        if self.is_finished():
             return self._drive_loop()  # reads the finished thread
         settings = self.run.settings | {"task_file": self.run.task_file, "n_tasks": len(self.run.tasks)}
         row: RunRow = {
@@ -141,7 +145,7 @@ class LearningRun:
         run: RunRef = {
             "run_id": self.run.run_id,
             "tasks": tasks,
-            "watermark": context.memory.watermark(),
+            "watermark": context.memory.watermark() if context.settings.memory == "home" else 0,
             "model": str(self.run.settings["model"]),
             "conditions": self._conditions(),
         }

@@ -58,7 +58,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
 def _guarded(name: str, check: Callable[[Settings], tuple[Level, str]], settings: Settings) -> Check:
     try:
         level, detail = check(settings)
-    except RatchetError as error:
+    except (RatchetError, OSError) as error:
         level, detail = "problem", str(error)
     return Check(name, level, detail)
 

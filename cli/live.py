@@ -93,7 +93,7 @@ def _line(tracker: ProgressTracker) -> str:
     where = f"{_phase_name(counts.phase)} {counts.phase_done}/{counts.phase_total}"
     eta = tracker.eta_s()
     left = f", ETA {_duration(eta)}" if eta is not None else ""
-    return f"{clock} {where}{left}; in all {_figures(tracker)}"
+    return f"{clock} {where}{left}; this time {_figures(tracker)}"
 
 
 def _figures(tracker: ProgressTracker) -> str:

@@ -45,6 +45,10 @@ def run(  # noqa: PLR0913 - one parameter per option
         typer.Option(help="Measure held-out tasks at the start and every n batches; 0: at the end. [default: 0]"),
     ] = None,
     memories: Annotated[int | None, typer.Option(help="Memories shown per episode; 0: none. [default: 3]")] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="Start with nothing (run), or with what earlier runs remembered (home). [default: run]"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of every random draw; another seed is another run.")] = None,
     concurrency: Annotated[
         int | None, typer.Option("--concurrency", "-c", help="Episodes at one time. [default: 8]")
@@ -73,6 +77,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         "batch_size": batch_size,
         "measure_every": measure_every,
         "memories": memories,
+        "memory": memory,
         "seed": seed,
         "concurrency": concurrency,
         "limit": limit,

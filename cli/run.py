@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from batch.html_report import write_report
+from batch.html_report import REPORT_FILE, write_report
 from batch.loop import LearningRun, plan_run
 from batch.progress import ProgressTracker
 from batch.summary import summarise
@@ -20,8 +20,6 @@ from runtime.build import open_services
 from runtime.settings import load_settings
 from state.errors import StoppedError
 from tasks.load import load_tasks, resolve_tasks
-
-REPORT_FILE = "report.html"
 
 
 def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: bool) -> int:
@@ -40,8 +38,11 @@ def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: 
         learning = LearningRun(plan, services, tracker)
         try:
             _log_to(learning.folder / "run.log")
-            with _stopping(learning), watching(tracker, plan.run_id, len(plan.tasks), settings):
-                learning.drive()
+            if learning.is_finished():
+                print(f"{plan.run_id} has finished already; this is its report", file=sys.stderr)
+            else:
+                with _stopping(learning), watching(tracker, plan.run_id, len(plan.tasks), settings):
+                    learning.drive()
         except StoppedError as error:
             raise StoppedError(
                 f"stopped: {tracker.counts.finished} episodes of {plan.run_id} are saved. "

@@ -6,16 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
+from batch.lease import is_worked_on
 from batch.summary import summarise
 from checkpoints.ledger import Ledger
-from checkpoints.savers import close_saver, open_saver
-from checkpoints.story import AttemptStory, EpisodeStory, episode_story
-from cli.run import REPORT_FILE
 from cli.tables import print_json, print_summary, stdout_console
 from runtime.settings import load_settings
 from state.errors import SetupError
@@ -23,11 +22,17 @@ from state.ledger import FinishedEpisode
 from storage.contents import ContentStore
 from storage.engine import Home, open_home
 
+if TYPE_CHECKING:
+    from checkpoints.story import AttemptStory, EpisodeStory
+
 
 def list_runs(home: Path | None, *, as_json: bool) -> None:
     """Print the runs of a home, the newest first."""
     with _opened(home) as opened:
         rows = Ledger(opened).runs()
+    for row in rows:
+        if row["status"] == "running" and not is_worked_on(opened.folder / "runs" / row["run_id"]):
+            row["status"] = "killed"  # nobody lived to write it down
     if as_json:
         for row in rows:
             print(json.dumps(row))
@@ -52,9 +57,12 @@ def show_one(name: str, home: Path | None, *, as_json: bool) -> None:
         ledger = Ledger(opened)
         run = ledger.run(name) if name.startswith("run-") else None
         if run is not None:
-            report = opened.folder / "runs" / run["run_id"] / REPORT_FILE
+            report = opened.folder / "runs" / run["run_id"] / "report.html"
             summary, written = summarise(ledger, run["run_id"]), report if report.exists() else None
             return print_json(summary, written) if as_json else print_summary(summary, written, opened.folder)
+        from checkpoints.savers import close_saver, open_saver  # LangGraph takes seconds to import
+        from checkpoints.story import episode_story
+
         row = ledger.episode(name)
         thread_id = row["episode_id"] if row else name
         saver = open_saver(opened.folder)
@@ -79,14 +87,14 @@ def _opened(home: Path | None) -> Iterator[Home]:
         opened.close()
 
 
-def _print_story_json(story: EpisodeStory, row: FinishedEpisode | None) -> None:
+def _print_story_json(story: "EpisodeStory", row: FinishedEpisode | None) -> None:
     print(json.dumps({"episode": row, **dataclasses.asdict(story)}, ensure_ascii=False))
 
 
-def _print_story(story: EpisodeStory, row: FinishedEpisode | None) -> None:
+def _print_story(story: "EpisodeStory", row: FinishedEpisode | None) -> None:
     console = stdout_console()
     episode = story.state["episode"]
-    console.print(f"Episode {episode['episode_id']}", style="bold")
+    console.print(f"Episode {episode['episode_id']}: {_result(row)}", style="bold")
     console.print(
         f"task {episode['task_id']} ({episode['split']}, repeat {episode['repeat'] + 1}), model {episode['model']}, "
         f"prompt set {episode['prompt_set'][:10]}, run {episode['run_id']}"
@@ -111,7 +119,15 @@ def _print_story(story: EpisodeStory, row: FinishedEpisode | None) -> None:
         console.print("This episode has not finished: it has no row in the ledger yet.", style="yellow")
 
 
-def _print_attempt(console: Console, story: AttemptStory) -> None:
+def _result(row: FinishedEpisode | None) -> str:
+    if row is None:
+        return "not finished"
+    if not row["solved"]:
+        return "declined" if row["outcome"]["declined"] else "not solved"
+    return "solved" if row["solved_first"] else "solved by a repair"
+
+
+def _print_attempt(console: Console, story: "AttemptStory") -> None:
     number = story.attempt["index"] + 1
     if number == 1:
         console.rule("What the model was asked", align="left")

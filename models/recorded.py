@@ -81,10 +81,17 @@ class RecordedChatModel(BaseChatModel):
                 f"no recorded answer for {address['task_id']} repeat {address['repeat'] + 1}: the file has {len(rows)}"
             )
         row = rows[address["repeat"]]
-        code = row.solution if row.solution is not None else address["prompt"] + (row.completion or "")
+        if row.solution is None and "```" in (row.completion or ""):
+            return _result(row.completion or "", row)  # an answer with prose and fences: read like any model's
+        code = row.solution if row.solution is not None else _joined(address["prompt"], row.completion or "")
         # a fence longer than any in the code, so that the code may hold fences of its own
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
         return _result(f"{fence}python\n{code}\n{fence}", row)
+
+
+def _joined(prompt: str, completion: str) -> str:
+    """Return the prompt with its completion: a body begins on a line of its own."""
+    return prompt + completion if prompt.endswith("\n") or completion.startswith("\n") else f"{prompt}\n{completion}"
 
 
 def _read(path: Path) -> bytes:
@@ -92,7 +99,8 @@ def _read(path: Path) -> bytes:
         raw = path.read_bytes()
         return gzip.decompress(raw) if path.suffix == ".gz" else raw
     except (OSError, EOFError, zlib.error) as error:
-        raise SetupError(f"cannot read the recorded answers {path}: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise SetupError(f"cannot read the recorded answers {path}: {reason}") from error
 
 
 def _parse(line: str, where: str) -> RecordedAnswer:

@@ -63,7 +63,7 @@ def episode_specs(
                 "repeat": repeat,
                 "model": run["model"],
                 "conditions": run["conditions"],
-                # what a train episode remembers is visible to later batches of the run that ran it: it is that run's own
+                # what a train episode remembers is seen by later batches of the run that ran it: it is that run's own
                 "learner": run["run_id"] if entry["split"] == "train" and context.settings.memories else "",
             }
             spec: EpisodeSpec = {

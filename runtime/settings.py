@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     """Tend the memory every n train episodes; 0: never."""
     memories: int = Field(3, ge=0, le=50)
     """Memories shown to the model per episode; 0: none."""
+    memory: Literal["run", "home"] = "run"
+    """What a run starts with: nothing, so that runs can be compared, or what earlier runs of the home remembered."""
     seed: int = 0
     concurrency: int = Field(8, ge=1, le=1024)
     """Episodes at one time."""

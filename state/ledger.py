@@ -67,7 +67,7 @@ class RunRow(TypedDict):
 
     run_id: str
     settings: dict[str, Any]
-    status: Literal["running", "stopped", "done"]
+    status: Literal["running", "stopped", "done", "killed"]
     started_at: float
     ended_at: float | None
     active_s: float  # seconds that processes worked on it; a killed one did not get to add its own
