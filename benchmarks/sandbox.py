@@ -289,10 +289,8 @@ def usable(name: str, python: str | None) -> bool:
 
 
 def print_table(found: dict[str, list[Measure]], workers: int, count: int) -> None:
-    load = os.getloadavg()[0]
-    print(
-        f"{workers} worker(s), {count} programs a round, median of {len(next(iter(found.values())))} rounds, load {load:.1f}"
-    )
+    rounds = len(next(iter(found.values())))
+    print(f"{workers} worker(s), {count} programs a round, median of {rounds} rounds, load {os.getloadavg()[0]:.1f}")
     print(f"{'way':<34}{'programs/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'passed':>9}")
     for name, measures in found.items():
         middle = {key: statistics.median(measure[key] for measure in measures) for key in measures[0]}

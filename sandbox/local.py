@@ -39,7 +39,11 @@ class LocalSandbox:
         if first > last:
             raise SetupError(f"the sandbox can't require {require!r} and be held to {strongest!r}")
         levels = list(LEVELS[first : last + 1])
-        self._all = [_Slot(levels) for _ in range(workers or _cores())]
+        cores = _cores()
+        first_core = os.getpid()  # several applications with few workers each shall not meet on one core
+        self._all = [
+            _Slot(levels, cores[(first_core + number) % len(cores)]) for number in range(workers or len(cores))
+        ]
         self._free: queue.LifoQueue[_Slot] = queue.LifoQueue()
         for slot in self._all:
             self._free.put(slot)
@@ -66,22 +70,25 @@ class LocalSandbox:
             slot.close()
 
 
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _cores() -> list[int]:
+    """Return the cores that this process may use; [-1, …], as many as there are, where it can't choose."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return [-1] * (os.cpu_count() or 1)
 
 
 class _Slot:
     """A place in the pool and the worker that serves it; a worker that breaks is replaced."""
 
-    def __init__(self, levels: list[Isolation]) -> None:
+    def __init__(self, levels: list[Isolation], core: int) -> None:
         self._levels = levels
+        self._core = core
         self._worker: _WorkerHandle | None = None
 
     def worker(self) -> "_WorkerHandle":
         if self._worker is None:
             try:
-                self._worker = _WorkerHandle(self._levels)
+                self._worker = _WorkerHandle(self._levels, self._core)
             except ChannelError as error:
                 raise TransientError(f"a sandbox worker did not start: {error}") from error
         return self._worker
@@ -129,11 +136,13 @@ def _unanswered(job: Job, limits: Limits, level: Isolation) -> ExecutionReport:
 class _WorkerHandle:
     """The application's end of a worker process."""
 
-    def __init__(self, levels: list[Isolation]) -> None:
+    def __init__(self, levels: list[Isolation], core: int) -> None:
         self._scratch = tempfile.mkdtemp(prefix="ratchet-sandbox-")
         os.chmod(self._scratch, 0o711)  # noqa: S103 - who runs as nobody has to pass, not to look
         ours, theirs = socket.socketpair()
-        arguments: Arguments = {"control": theirs.fileno(), "scratch": self._scratch, "levels": levels}
+        arguments: Arguments = {
+            "control": theirs.fileno(), "scratch": self._scratch, "levels": levels, "core": core,
+        }  # fmt: skip
         self._log = os.path.join(self._scratch, "log")
         with open(self._log, "wb") as log:
             self._process = start_python("sandbox.worker", {**arguments}, theirs, log.fileno())
