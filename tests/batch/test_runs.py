@@ -216,13 +216,24 @@ def test_a_task_that_was_learned_from_elsewhere_is_not_looked_up_when_held_out(
     tmp_path: Path, adder: LoopbackModel
 ) -> None:
     run_once(tmp_path, adder, memories=50)
-    run_once(tmp_path, adder, memories=50, seed=1)
+    run_once(tmp_path, adder, memories=50, seed=1, memory="home")
 
     shown = [(prompt, name) for prompt, (name, _) in zip(adder.prompts, adder.requests, strict=True)]
     assert any("## Memories" in prompt for prompt, _ in shown)
     assert not any(
         f"{name}:" in prompt.partition("## Memories")[2].partition("## Feedback")[0] for prompt, name in shown
     )
+
+
+@pytest.mark.parametrize(("memory", "sees"), [("run", 0), ("home", 8)])
+def test_a_run_starts_with_what_earlier_runs_remembered_only_when_told_to(
+    tmp_path: Path, adder: LoopbackModel, memory: str, sees: int
+) -> None:
+    run_once(tmp_path, adder, memories=50)
+    second = run_once(tmp_path, adder, memories=50, seed=1, memory=memory)
+
+    first_batch = [row for phase, row in second.episodes if phase == "train:0000"]
+    assert [len(row["outcome"]["memories"]) for row in first_batch] == [sees] * 6
 
 
 def test_many_workers_do_not_run_out_of_connections(tmp_path: Path, adder: LoopbackModel) -> None:
