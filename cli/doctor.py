@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from cli.tables import stdout_console
 from models.factory import PROVIDERS
 from runtime.settings import Settings, load_settings
+from sandbox.doctor import examine
 from sandbox.local import LocalSandbox
 from sandbox.protocol import Job, Limits
 from state.errors import RatchetError
@@ -41,7 +42,7 @@ def examine_machine(home: Path | None, *, as_json: bool) -> int:
         if as_json:
             print(json.dumps(asdict(check)))
         else:
-            console.print(f"{check.level:<7}", style=COLOURS[check.level], end=f" {check.name:<12}")
+            console.print(f"{check.level:<7}", style=COLOURS[check.level], end=f" {check.name:<15}")
             console.print(check.detail, soft_wrap=True)
     return 2 if any(check.level == "problem" for check in checks) else 0
 
@@ -49,6 +50,8 @@ def examine_machine(home: Path | None, *, as_json: bool) -> int:
 def _checks(settings: Settings) -> Iterator[Check]:
     for name, check in (("python", _python), ("home", _home), ("disk", _disk), ("sandbox", _sandbox)):
         yield _guarded(name, check, settings)
+    for layer, active, detail in examine():
+        yield Check(f"  {layer}", "ok" if active else "note", detail)
     for provider, (variable, _, _) in PROVIDERS.items():
         found = bool(os.environ.get(variable))
         yield Check(provider, "ok" if found else "note", f"{variable} is {'set' if found else 'not set'}")
