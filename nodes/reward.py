@@ -7,7 +7,7 @@ from langgraph.runtime import Runtime
 
 from rewards.combine import reward_for
 from rewards.components import Evidence
-from rewards.static import measure
+from rewards.static import parameters_in
 from runtime.context import Context
 from state.episode import Attempt, EpisodeSpec, final_attempt
 from state.review import Review
@@ -43,7 +43,7 @@ def reward(state: RewardReads, runtime: Runtime[Context]) -> RewardWrites:
 def _wanted_parameters(prompt: str, reference: str, entry_point: str) -> list[str]:
     """Return the parameters that the prompt's signature has, or else the reference's; [] when neither parses."""
     for source in (prompt, prompt + "\n    pass\n", reference):
-        parameters = measure(source, entry_point)["parameters"]
+        parameters = parameters_in(source, entry_point)
         if parameters:
             return parameters
     return []

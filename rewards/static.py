@@ -55,6 +55,12 @@ def measure(code: str, entry_point: str) -> CodeMetrics:
     }
 
 
+def parameters_in(code: str, entry_point: str) -> list[str]:
+    """Return the parameters of the entry point; [] when the text does not parse or does not define it."""
+    entry = next((f for f in _functions(code) if f.name == entry_point), None)
+    return _parameters(entry) if entry else []
+
+
 def findings_in(code: str, entry_point: str) -> list[Finding]:
     """Return remarks on a program, by line: unused arguments, bare except, calls that do not belong, deep nesting."""
     if parse(code) is None:

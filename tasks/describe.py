@@ -1,6 +1,7 @@
 """A task in words: what a memory of it is found by."""
 
 import ast
+from functools import lru_cache
 
 from state.task import Task
 from tasks.source import parsed
@@ -10,9 +11,14 @@ DESCRIPTION_CHARACTERS = 1_000
 
 def description(task: Task) -> str:
     """Return the entry point's name and its docstring without the examples, or else the prompt."""
-    tree = parsed(task["prompt"]) or parsed(task["prompt"] + "\n    pass\n")
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)] if tree else []
-    entry = next((f for f in functions if f.name == task["entry_point"]), None)
+    return _description(task["prompt"], task["entry_point"])
+
+
+@lru_cache(maxsize=1024)  # an episode asks when it retrieves and twice when it remembers
+def _description(prompt: str, entry_point: str) -> str:
+    tree = parsed(prompt) or parsed(prompt + "\n    pass\n")
+    functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)] if tree else []
+    entry = next((f for f in functions if f.name == entry_point), None)
     text = ast.get_docstring(entry) if entry else None
-    words = (text or task["prompt"]).split(">>>")[0].strip()
-    return f"{task['entry_point']}: {words}"[:DESCRIPTION_CHARACTERS]
+    words = (text or prompt).split(">>>")[0].strip()
+    return f"{entry_point}: {words}"[:DESCRIPTION_CHARACTERS]
