@@ -24,6 +24,7 @@ from storage.engine import Home
 Filters: TypeAlias = Mapping[str, Any] | Group  # as JSON, or parsed already
 
 MIRRORED = 200  # candidates from the mirror
+FOLLOW_S = 0.5  # how long searches of a closed sight may go without a look at the log
 KEPT_SCOPES = 64  # indexes in RAM; the least recently used one goes first and is rebuilt when it is asked for again
 PHRASE_CANDIDATES = 200  # records that are read to see whether they hold a quotation
 
@@ -39,6 +40,7 @@ class Search:
     offset: int = 0
     filters: Filters = field(default_factory=lambda: NOTHING)
     weights: Weights | None = None  # None: what the question's intent calls for
+    closed: bool = False  # all that the sight shows has been written
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,14 @@ class Recall:
         self._reader = Reader(home)
         self._lock = threading.Lock()
         self._indexes: OrderedDict[Scope, ScopeIndex] = OrderedDict()
+        self._followed: tuple[tuple[Scope, Sight] | None, float] = (None, 0.0)  # the last search's sight, and when
 
     def search(self, search: Search) -> list[Hit]:
         """Return the best records, best first, ties by id.
 
         Raises MemoryRefusedError when no scope is named or a filter is not understood.
         """
-        question, index = question_of(search.text), self.index(search.scope)
+        question, index = question_of(search.text), self._index_for(search)
         weights = WEIGHTS[question.intent] if search.weights is None else search.weights
         wanted = search.offset + search.limit
         if search.limit <= 0:
@@ -123,6 +126,21 @@ class Recall:
         if index.worn:
             with self._lock:
                 self._indexes.pop(scope, None)
+        return index
+
+    def _index_for(self, search: Search) -> ScopeIndex:
+        """Return the index of a search's scope, as far along the log as the search needs.
+
+        Later entries of the log cannot change what a closed sight finds, but for texts that are forgotten: those may
+        take FOLLOW_S to go. Following the log on every call costs as much as a search.
+        """
+        asked, now = (search.scope, search.sight), time.monotonic()
+        if search.closed and self._followed[0] == asked and now - self._followed[1] < FOLLOW_S:
+            index = self._indexes.get(search.scope)
+            if index is not None and not index.worn:
+                return index
+        index = self.index(search.scope)
+        self._followed = (asked, now)
         return index
 
     def drop_indexes(self) -> None:

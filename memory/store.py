@@ -47,7 +47,8 @@ class MemoryStore:
     def search(self, query: MemoryQuery) -> list[MemoryHit]:
         """Return the best memories inside the query's horizon, best first, ties by id."""
         sight = sight_of(query["horizon"], query["kinds"])
-        search = Search(text=query["text"], scope=self.scope, sight=sight, limit=query["limit"])
+        closed = query.get("closed", False)
+        search = Search(text=query["text"], scope=self.scope, sight=sight, limit=query["limit"], closed=closed)
         return [_hit(hit) for hit in self.recall.search(search)]
 
     def get(self, memory_ids: Sequence[str]) -> list[MemoryHit]:

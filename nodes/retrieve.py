@@ -40,6 +40,7 @@ def retrieve(state: RetrieveReads, runtime: Runtime[Context]) -> RetrieveWrites:
         "kinds": ["procedural", "semantic"],
         "limit": context.settings.memories + OWN,
         "horizon": episode["horizon"],
+        "closed": True,  # earlier batches have ended before this one begins
     }
     own = description(task)
     hits = [hit for hit in context.memory.search(query) if hit["text"] != own][: context.settings.memories]

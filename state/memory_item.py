@@ -1,6 +1,6 @@
 """What the memory keeps, and what it is asked."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, NotRequired, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -58,3 +58,4 @@ class MemoryQuery(TypedDict):
     kinds: list[MemoryKind]
     limit: int
     horizon: Horizon
+    closed: NotRequired[bool]  # all that the horizon shows has been written: searches need not look for more

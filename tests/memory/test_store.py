@@ -152,3 +152,15 @@ def test_an_episode_that_is_replayed_notes_its_uses_once(store: MemoryStore) -> 
     memory_id = store.add(draft("sort"))
     noted = [store.note_uses([memory_id], cause="episode", reward=1.0, baseline=0.5) for _ in range(2)]
     assert noted == [1, 0]
+
+
+def test_a_closed_horizon_finds_what_was_written_before_its_first_search(store: MemoryStore) -> None:
+    def found(batch: int) -> list[str]:
+        horizon: Horizon = {"watermark": 0, "run_id": "run", "batch": batch}
+        return sorted(hit["text"] for hit in store.search({**query("walnut", horizon=horizon), "closed": True}))
+
+    store.add(draft("walnut one", batch=0))
+    assert found(1) == ["walnut one"]
+    store.add(draft("walnut two", batch=1))
+
+    assert (found(1), found(2)) == (["walnut one"], ["walnut one", "walnut two"])
