@@ -1,10 +1,12 @@
 """The offline model's learning curve on the bundled katas, with its controls.
 
     python -m benchmarks.learning [--seeds 1 2 3] [--budget 20000] [--memories 8] [--rows none memory ...]
+    python -m benchmarks.learning --fresh 1201 1202 1203
 
-Per seed the train katas come in another order (level 1 first). The sandbox judges every program on all tests; what
-passes all of them is remembered, with the memory of the product. The held-out katas are measured with an
-equal search budget per answer, one attempt:
+With --seeds the checked-in katas are learned in another order per seed (level 1 first). With --fresh every seed makes a
+set of its own: other combinations of the concepts, other examples, other wording. The sandbox judges every program on
+all tests; what passes all of them is remembered, with the memory of the product. The held-out katas are measured with
+an equal search budget per answer, one attempt:
 
     none               before learning
     memory             with the memories that retrieval finds
@@ -13,8 +15,8 @@ equal search budget per answer, one attempt:
     shuffled memories  each task gets memories that were retrieved for another task
     permuted skills    the skill lines' components exchanged among the lines
 
-It prints the share of solved tasks (mean over the seeds) with its 95 % interval over tasks, how many tasks were gained
-and lost against `none` with the sign test, and the cost.
+It prints the share of solved tasks with its 95 % interval, how many tasks were gained and lost against `none` with the
+sign test, and the cost. Orders of the same katas are averaged by task first; fresh sets have tasks of their own.
 """
 
 import argparse
@@ -35,14 +37,15 @@ from memory.store import MemoryStore
 from models.call import code_in
 from models.offline.chat import OfflineChatModel
 from models.offline.pool import close_pools
-from models.offline.reflector import Solved, skill_lines
 from prompts.render import generation_messages
+from prompts.roles import SolvedTask, reflection_messages
 from sandbox.local import LocalSandbox
 from sandbox.protocol import Job, Limits
 from state.memory_item import MemoryDraft, MemoryHit
 from state.task import Task, view_of
 from state.verdict import deciding
 from storage.engine import open_home
+from tasks.katas.generate import text
 from tasks.load import load_tasks, resolve_tasks
 
 ROWS = ("none", "memory", "skills", "both", "shuffled memories", "permuted skills")
@@ -59,7 +62,7 @@ class Bench:
     sandbox: LocalSandbox
     memory: MemoryStore
     memories: int
-    experience: list[Solved] = field(default_factory=list)
+    experience: list[tuple[str, SolvedTask]] = field(default_factory=list)
     candidates: int = 0
 
     def attempt(self, task: Task, memories: Sequence[MemoryHit], skills: str) -> tuple[bool, str]:
@@ -75,8 +78,14 @@ class Bench:
         report = self.sandbox.run(job, Limits())
         right = all(verdict["status"] == "passed" for verdict in deciding(report["verdicts"]))
         if right and task["split"] == "train":
-            self.experience.append(Solved(messages[1]["content"], answer.response_metadata["components"]))
+            self.experience.append((task["task_id"], {"view": view_of(task), "code": code}))
         return right, code
+
+    def reflect(self) -> list[str]:
+        """Ask the model for skill lines from what it has solved."""
+        solved = [one for _, one in sorted(self.experience, key=lambda pair: pair[0])]
+        answer = self.model.invoke([(m["role"], m["content"]) for m in reflection_messages(solved)])
+        return [line for line in answer.text.splitlines() if line.startswith("- ")]
 
     def recall(self, task: Task) -> list[MemoryHit]:
         """Return the memories for a task."""
@@ -102,11 +111,11 @@ def _map(function: Callable[[Task], tuple[bool, str]], tasks: Sequence[Task]) ->
 
 
 def _draft(task: Task, code: str) -> MemoryDraft:
-    text = re.search(r'"""(.*?)"""', task["prompt"], re.DOTALL)
+    docstring = re.search(r'"""(.*?)"""', task["prompt"], re.DOTALL)
     return {
         "kind": "procedural",
         "cause": task["task_id"],
-        "text": f"{task['entry_point']}: {text.group(1).strip() if text else task['prompt']}",
+        "text": f"{task['entry_point']}: {docstring.group(1).strip() if docstring else task['prompt']}",
         "code": code,
         "entry_point": task["entry_point"],
         "signature": "",
@@ -126,7 +135,7 @@ def permuted(lines: Sequence[str], random: Random) -> list[str]:
 def measure(bench: Bench, held_out: Sequence[Task], row: str, seed: int) -> list[bool]:
     """Return which held-out tasks one row solves."""
     random = Random(f"{seed}:{row}")
-    lines = skill_lines(sorted(bench.experience, key=lambda s: s.message)) if row != "none" else []
+    lines = bench.reflect() if row != "none" else []
     skills = {"skills": lines, "both": lines, "permuted skills": permuted(lines, random)}.get(row, [])
     others = list(held_out)
     random.shuffle(others)
@@ -146,25 +155,38 @@ def sign_test(gained: int, lost: int) -> float:
     return min(1.0, 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n) if n else 1.0
 
 
+def tasks_for(seed: int, folder: Path, *, fresh: bool) -> list[Task]:
+    """Return the checked-in katas, or those that a fresh seed makes."""
+    if not fresh:
+        return load_tasks(resolve_tasks("katas")).tasks
+    file = folder / f"katas-{seed}.jsonl"
+    file.write_text(text(seed), encoding="utf-8")
+    return load_tasks(file).tasks
+
+
 def run_seed(seed: int, options: argparse.Namespace) -> dict[str, list[bool]]:
-    """Learn and measure with one order of the train katas."""
-    tasks = load_tasks(resolve_tasks("katas")).tasks
+    """Learn and measure with one order of the train katas, or one fresh set."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _run_seed(seed, options, Path(folder))
+
+
+def _run_seed(seed: int, options: argparse.Namespace, folder: Path) -> dict[str, list[bool]]:
+    tasks = tasks_for(seed, folder, fresh=bool(options.fresh))
     held_out = [task for task in tasks if task["split"] == "test"]
     train = [task for task in tasks if task["split"] == "train"]
     Random(seed).shuffle(train)
     train.sort(key=lambda task: "level 1" not in task["tags"])
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        home = open_home(Path(folder))
-        model = OfflineChatModel(budget=options.budget, workers=2)
-        bench = Bench(model, LocalSandbox(2), MemoryStore(home), options.memories)
-        results = {"none": measure(bench, held_out, "none", seed)} if "none" in options.rows else {}
-        learned = bench.learn(train)
-        for row in options.rows:
-            if row not in results:
-                results[row] = measure(bench, held_out, row, seed)
-        bench.sandbox.close()
-        home.close()
+    home = open_home(folder)
+    model = OfflineChatModel(budget=options.budget, workers=2)
+    bench = Bench(model, LocalSandbox(2), MemoryStore(home), options.memories)
+    results = {"none": measure(bench, held_out, "none", seed)} if "none" in options.rows else {}
+    learned = bench.learn(train)
+    for row in options.rows:
+        if row not in results:
+            results[row] = measure(bench, held_out, row, seed)
+    bench.sandbox.close()
+    home.close()
     wall = time.monotonic() - started
     figures = ", ".join(f"{row} {sum(right)}" for row, right in results.items())
     print(f"seed {seed}: learned {learned} of {len(train)}; of {len(held_out)} held-out: {figures}; {wall:.0f} s")
@@ -172,10 +194,17 @@ def run_seed(seed: int, options: argparse.Namespace) -> dict[str, list[bool]]:
     return results
 
 
-def report(by_seed: Sequence[dict[str, list[bool]]], rows: Sequence[str]) -> None:
-    """Print each row. The unit is the task: the seeds repeat the same tasks and are averaged first."""
+def rates_of(by_seed: Sequence[dict[str, list[bool]]], row: str, *, fresh: bool) -> list[float]:
+    """Return the share of solved episodes per task: orders repeat the same tasks, fresh sets have their own."""
+    if fresh:
+        return [float(right) for results in by_seed for right in results[row]]
+    return [statistics.fmean(task) for task in zip(*(results[row] for results in by_seed), strict=True)]
+
+
+def report(by_seed: Sequence[dict[str, list[bool]]], rows: Sequence[str], *, fresh: bool) -> None:
+    """Print each row; the unit is the task."""
     print(f"\n{'row':20}{'solved':>14}{'95 % interval':>18}{'gained':>8}{'lost':>6}{'p':>10}")
-    rates = {row: [statistics.fmean(task) for task in zip(*(s[row] for s in by_seed), strict=True)] for row in rows}
+    rates = {row: rates_of(by_seed, row, fresh=fresh) for row in rows}
     for row in rows:
         low, high = clustered(rates[row])
         changes = [a - b for a, b in zip(rates[row], rates.get("none", rates[row]), strict=True)]
@@ -189,13 +218,14 @@ def report(by_seed: Sequence[dict[str, list[bool]]], rows: Sequence[str]) -> Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--fresh", type=int, nargs="+", default=[], help="instead of --seeds: a set of katas per seed")
     parser.add_argument("--budget", type=int, default=20_000)
     parser.add_argument("--memories", type=int, default=8)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=ROWS)
     options = parser.parse_args()
-    by_seed = [run_seed(seed, options) for seed in options.seeds]
+    by_seed = [run_seed(seed, options) for seed in options.fresh or options.seeds]
     close_pools()
-    report(by_seed, options.rows)
+    report(by_seed, options.rows, fresh=bool(options.fresh))
     cpu = sum(resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(f"CPU time of all processes: {cpu:.0f} s")
 

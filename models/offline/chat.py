@@ -13,7 +13,7 @@ from pydantic import Field
 
 from models.offline.parse import human_text
 from models.offline.pool import pool_of
-from models.offline.solve import Solution
+from models.offline.roles import Said
 
 MAX_MESSAGE: Final = 1_000_000
 MODEL_NAME: Final = "offline-synth"
@@ -74,41 +74,14 @@ class OfflineChatModel(BaseChatModel):
             ("system" if m.type == "system" else "human", m.text) for m in messages if m.type in ("system", "human")
         ]
         system, human = human_text(texts)
-        solution = Solution(**pool_of(self.workers).ask(system[:MAX_MESSAGE], human[:MAX_MESSAGE], self.budget))
-        text = answer_text(solution)
+        said = Said(**pool_of(self.workers).ask(system[:MAX_MESSAGE], human[:MAX_MESSAGE], self.budget))
         asked = sum(count_tokens(content) for _, content in texts)
-        said = count_tokens(text)
-        return AIMessage(
-            content=text,
-            usage_metadata=UsageMetadata(input_tokens=asked, output_tokens=said, total_tokens=asked + said),
-            response_metadata=_metadata(solution),
-        )
-
-
-def answer_text(solution: Solution) -> str:
-    """Return what the model says: how the program was found, and one block with it; no block when nothing fits."""
-    if not solution.code:
-        return f"I have no program for this. {solution.how}"
-    return f"{solution.how}\n\n```python\n{solution.code.rstrip()}\n```"
+        answered = count_tokens(said.text)
+        usage = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered)
+        metadata = {"model_name": MODEL_NAME, "finish_reason": "stop", "token_counter": "regex", **said.metadata}
+        return AIMessage(content=said.text, usage_metadata=usage, response_metadata=metadata)
 
 
 def count_tokens(text: str) -> int:
     """Count words and marks: a rough stand-in for a tokenizer, named in the metadata as `regex`."""
     return len(_TOKEN.findall(text))
-
-
-def _metadata(solution: Solution) -> dict[str, Any]:
-    return {
-        "model_name": MODEL_NAME,
-        "finish_reason": "stop",
-        "token_counter": "regex",
-        "candidates": solution.candidates,
-        "stage": solution.stage,
-        "alternatives": solution.alternatives,
-        "components": solution.components,
-        "memories_used": solution.memories_used,
-        "memories_refused": solution.memories_refused,
-        "skills_used": solution.skills_used,
-        "skills_ignored": solution.skills_ignored,
-        "stopped_by_time": solution.stopped,
-    }

@@ -12,10 +12,15 @@ from typing import Final
 
 from models.offline.parse import parse
 from models.offline.problem import problem_of
+from models.offline.recognise import components_in
 from models.offline.skills import MAX_BONUS
 from models.offline.values import kind_of
 from models.offline.words import stem, words_in
 
+_SOLVED: Final = re.compile(r"^### Solved \d+[ \t]*$", re.MULTILINE)
+_HEADING: Final = re.compile(r"^#### (Task|Examples|Program)[ \t]*$", re.MULTILINE)
+_FENCE: Final = re.compile(r"^(`{3,})[^\n`]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+MAX_SOLVED: Final = 500
 MIN_TASKS: Final = 2
 MIN_SHARE: Final = 0.5
 MIN_LIFT: Final = 2.0
@@ -24,10 +29,21 @@ MIN_LIFT: Final = 2.0
 
 @dataclass(frozen=True)
 class Solved:
-    """A task that was solved: its human message, and the components of the program (`response_metadata`)."""
+    """A task that was solved: its human message, and the components of the program."""
 
     message: str
     components: Sequence[str]
+
+
+def experience_in(human: str) -> list[Solved]:
+    """Read solved tasks from the human message that asks for reflection; docs/offline.md has the format."""
+    experience = []
+    for part in _SOLVED.split(human)[1 : MAX_SOLVED + 1]:
+        task, _, program = _HEADING.sub(r"## \1", part).partition("\n## Program")
+        code = _FENCE.search(program)
+        if code:
+            experience.append(Solved(task, components_in(code.group(2))))
+    return experience
 
 
 def skill_lines(experience: Sequence[Solved], limit: int = 40) -> list[str]:

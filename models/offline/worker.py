@@ -19,8 +19,7 @@ from types import FrameType
 from typing import Any, BinaryIO, Final
 
 from models.offline.bank import Budget
-from models.offline.parse import parse
-from models.offline.solve import solve
+from models.offline.roles import Said, respond
 
 MEMORY_BYTES: Final = 1 << 30
 BASE_CPU_S: Final = 2.0
@@ -59,18 +58,15 @@ def _answer(asked: dict[str, Any]) -> bytes:
     before = signal.signal(signal.SIGPROF, _stopper(budget))
     signal.setitimer(signal.ITIMER_PROF, cpu_s)
     try:
-        request = parse(asked["system"], asked["human"])
-        if not asked["memories"]:
-            request = request.without_code()
-        solution = asdict(solve(request, budget))
+        said = asdict(respond(asked["system"], asked["human"], budget, code=asked["memories"]))
     except RecursionError:
-        solution = {"how": "The task is nested too deeply for me."}
+        said = asdict(Said("I have no program for this. The task is nested too deeply for me.", {"candidates": 0}))
     except Exception as error:  # noqa: BLE001 reported to the caller: this process must go on serving
-        solution = {"failure": f"{type(error).__name__}: {error}"[:500]}
+        said = {"failure": f"{type(error).__name__}: {error}"[:500]}
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
-    return json.dumps(solution).encode()
+    return json.dumps(said).encode()
 
 
 def _end_after(cpu_s: float) -> None:

@@ -51,33 +51,40 @@ class Pool:
     killed_by: Sequence[frozenset[int]]
 
 
-def katas() -> Iterator[Line]:
-    """Yield the task lines of every family, split by split."""
+def katas(seed: int = SEED) -> Iterator[Line]:
+    """Yield the task lines of every family, split by split; another seed gives other combinations and examples."""
     for family in FAMILIES:
         chosen: set[str] = set()
         for split, levels in COUNTS.items():
             for level, count in levels.items():
-                yield from _some(family, split, level, count, chosen)
+                yield from _some(family, split, level, Quota(seed, count), chosen)
 
 
-def _some(family: Family, split: str, level: int, count: int, chosen: set[str]) -> Iterator[Line]:
+class Quota(NamedTuple):
+    """How many katas are drawn, and from which seed."""
+
+    seed: int
+    katas: int
+
+
+def _some(family: Family, split: str, level: int, quota: Quota, chosen: set[str]) -> Iterator[Line]:
     candidates = [c for c in combinations_of(family, level) if c.key not in chosen]
     if level > 1:
-        Random(f"{SEED}:{family.name}:{split}:{level}").shuffle(candidates)
+        Random(f"{quota.seed}:{family.name}:{split}:{level}").shuffle(candidates)
     made = 0
     for combination in candidates:
-        line = _line(combination, split) if made < count else None
+        line = _line(combination, split, quota.seed) if made < quota.katas else None
         if line:
             made += 1
             chosen.add(combination.key)
             yield line
-    if made < count and level > 1:
-        raise RatchetError(f"{family.name}: only {made} of {count} katas of level {level} for {split}")
+    if made < quota.katas and level > 1:
+        raise RatchetError(f"{family.name}: only {made} of {quota.katas} katas of level {level} for {split}")
 
 
-def _line(combination: Combination, split: str) -> Line | None:
+def _line(combination: Combination, split: str, seed: int) -> Line | None:
     """Return the task line of a combination, or None when no three examples can tell all its concepts."""
-    random = Random(f"{SEED}:{combination.family.name}:{combination.key}")
+    random = Random(f"{seed}:{combination.family.name}:{combination.key}")
     pool = _pool(combination, random)
     visible = _telling(pool) if pool else None
     if pool is None or visible is None:
@@ -185,9 +192,9 @@ def _test(given: Given, answer: object) -> Line:
     return {"args_literal": repr(given.arguments), "expected_literal": repr(answer)}
 
 
-def text() -> str:
+def text(seed: int = SEED) -> str:
     """Return the content of the file."""
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in katas())
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in katas(seed))
 
 
 if __name__ == "__main__":

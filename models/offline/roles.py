@@ -1,0 +1,67 @@
+"""What the messages ask for: a program, or one of the other roles, which the system message names in a line."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from models.offline.bank import Budget
+from models.offline.parse import Request, parse
+from models.offline.reflector import experience_in, skill_lines
+from models.offline.solve import Solution, solve
+
+_ROLE: Final = re.compile(r"^Role: (propose|reflect|review)[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer: what the model says, and what `response_metadata` tells about it."""
+
+    text: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def respond(system: str, human: str, purse: Budget, *, code: bool = True) -> Said:
+    """Answer messages within a budget of candidates.
+
+    code: False leaves the code of memories out, after it has ended a search process.
+    """
+    role = _ROLE.search(system)
+    if role and role.group(1) == "reflect":
+        return _reflected(human)
+    request = parse(system, human)
+    return _solved(request if code else request.without_code(), purse)
+
+
+def _solved(request: Request, purse: Budget) -> Said:
+    solution = solve(request, purse)
+    return Said(_answer(solution), _metadata(solution))
+
+
+def _answer(solution: Solution) -> str:
+    """Return how the program was found, and one block with it; no block when nothing fits."""
+    if not solution.code:
+        return f"I have no program for this. {solution.how}"
+    return f"{solution.how}\n\n```python\n{solution.code.rstrip()}\n```"
+
+
+def _metadata(solution: Solution) -> dict[str, Any]:
+    return {
+        "role": "solve",
+        "candidates": solution.candidates,
+        "stage": solution.stage,
+        "alternatives": solution.alternatives,
+        "components": solution.components,
+        "memories_used": solution.memories_used,
+        "memories_refused": solution.memories_refused,
+        "skills_used": solution.skills_used,
+        "skills_ignored": solution.skills_ignored,
+        "stopped_by_time": solution.stopped,
+    }
+
+
+def _reflected(human: str) -> Said:
+    experience = experience_in(human)
+    lines = skill_lines(experience)
+    metadata = {"role": "reflect", "candidates": 0, "solved_tasks": len(experience), "lines": len(lines)}
+    nothing = f"I see no pattern in {len(experience)} solved tasks."
+    return Said("\n".join(lines) or nothing, metadata)
