@@ -16,7 +16,6 @@ from graphs.episode import episode_graph
 from graphs.learning_loop import first_state, learning_loop_graph
 from graphs.version import graph_version
 from models.factory import model_id
-from prompts.registry import shipped_prompt_set
 from runtime.build import Services, model_spec
 from runtime.context import SERVICES, Context
 from runtime.settings import Settings
@@ -40,6 +39,8 @@ class Run:
     settings: dict[str, Any]
     tasks: list[TaskEntry]
     task_file: str
+    prompt_set: str
+    """Id of the prompt set with which it begins."""
 
 
 def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services: Services) -> Run:
@@ -54,9 +55,10 @@ def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services
     ]
     kept = settings.that_matter() | {"model": model_id(services.model, model_spec(settings))}
     versions = [graph_version(episode_graph()), graph_version(learning_loop_graph())]
-    key = {"settings": kept, "tasks": entries, "prompts": shipped_prompt_set()["prompt_set"], "graphs": versions}
+    prompt_set = services.prompts.resolve(settings.prompts, time.time())
+    key = {"settings": kept, "tasks": entries, "prompts": prompt_set, "graphs": versions}
     run_id = f"run-{digest_of(canonical(key))[:10]}"
-    return Run(run_id=run_id, settings=kept, tasks=entries, task_file=task_file)
+    return Run(run_id=run_id, settings=kept, tasks=entries, task_file=task_file, prompt_set=prompt_set)
 
 
 class LearningRun:
@@ -138,9 +140,6 @@ class LearningRun:
     def _first_state(self) -> LearningState:
         """Return the state in which the run begins; it counts only when the thread is new."""
         context = self._context
-        prompt_set = context.prompts.save(
-            shipped_prompt_set(), author="shipped", parents=[], created_at=context.clock()
-        )
         [tasks] = context.contents.put(canonical(self.run.tasks))
         run: RunRef = {
             "run_id": self.run.run_id,
@@ -149,7 +148,7 @@ class LearningRun:
             "model": str(self.run.settings["model"]),
             "conditions": self._conditions(),
         }
-        return first_state(run, prompt_set)
+        return first_state(run, self.run.prompt_set)
 
     def _conditions(self) -> str:
         """Return the digest of what an episode's result depends on besides the other parts of its key."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.prompts import app as prompts_app
 from state.errors import RatchetError, SetupError, StoppedError
 
 EXIT_DONE, EXIT_NO_RESULT, EXIT_USAGE, EXIT_STOPPED = 0, 1, 2, 130
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(prompts_app, name="prompts")
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Folder for everything that is kept. [default: .ratchet]")
@@ -49,6 +51,9 @@ def run(  # noqa: PLR0913 - one parameter per option
         str | None,
         typer.Option(help="Start with nothing (run), or with what earlier runs remembered (home). [default: run]"),
     ] = None,
+    prompts: Annotated[
+        str | None, typer.Option(help="A prompt set's id, or a folder of Markdown files. [default: the one in use]")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of every random draw; another seed is another run.")] = None,
     concurrency: Annotated[
         int | None, typer.Option("--concurrency", "-c", help="Episodes at one time. [default: 8]")
@@ -78,6 +83,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         "measure_every": measure_every,
         "memories": memories,
         "memory": memory,
+        "prompts": prompts,
         "seed": seed,
         "concurrency": concurrency,
         "limit": limit,

@@ -19,7 +19,7 @@ from state.task import SPLITS, Split
 
 SETTINGS_FILE = Path("ratchet.toml")
 # What a run's results do not depend on: the same run may be continued with other values of these.
-INDEPENDENT = frozenset({"home", "concurrency", "require_isolation"})
+INDEPENDENT = frozenset({"home", "concurrency", "require_isolation", "prompts"})  # a prompt set counts by its id
 
 
 class SandboxSettings(BaseModel):  # no BaseSettings: that would read CPU_S and MEMORY_MB from the environment
@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     seed: int = 0
     concurrency: int = Field(8, ge=1, le=1024)
     """Episodes at one time."""
+    prompts: str = ""
+    """Prompt set to begin with: an id, a folder of Markdown files; empty: the one in use."""
     limit: int | None = Field(None, ge=1)
     """Only the first n tasks of the file."""
     splits: list[Split] = Field(default=list(SPLITS))

@@ -1,4 +1,6 @@
-"""Named prompt components, content-addressed."""
+"""Named prompt components, content-addressed, and the history of their versions."""
+
+from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -8,3 +10,12 @@ class PromptSet(TypedDict):
 
     prompt_set: str
     components: dict[str, str]  # "system", "skills", "generate", "repair"
+
+
+class PromptVersion(PromptSet):
+    """A prompt set with where it comes from."""
+
+    parents: list[str]  # ids; two for a merge, none for what a user wrote
+    author: str  # "shipped", "user", or the name of the proposer
+    evidence: dict[str, Any]  # the figures on which it was accepted; {} where nobody measured
+    created_at: float

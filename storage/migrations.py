@@ -6,10 +6,17 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, select
 
 from state.errors import SetupError
-from storage.tables import home_meta, metadata
+from storage.tables import home_meta, metadata, optimisation_steps, prompt_choices, proposals
+
+
+def _optimisations(connection: Connection) -> None:
+    """Give prompt sets their evidence; make the tables of choices, optimisations and proposals."""
+    connection.exec_driver_sql("ALTER TABLE prompt_sets ADD COLUMN evidence TEXT NOT NULL DEFAULT '{}'")
+    metadata.create_all(connection, [prompt_choices, optimisation_steps, proposals])
+
 
 # One step per version after the first: MIGRATIONS[n] brings version n + 1 to n + 2.
-MIGRATIONS: list[Callable[[Connection], None]] = []
+MIGRATIONS: list[Callable[[Connection], None]] = [_optimisations]
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 
 

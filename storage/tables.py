@@ -228,4 +228,43 @@ prompt_sets = Table(
     Column("parents", Text, nullable=False),  # JSON list of prompt set ids
     Column("author", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("evidence", Text, nullable=False, server_default="{}"),  # JSON: the figures on which it was accepted
+)
+
+# Which prompt set new runs use: the latest choice that was not withdrawn; without one, the shipped set.
+prompt_choices = Table(
+    "prompt_choices",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("prompt_set", String(64), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("chosen_at", Float, nullable=False),
+    Column("withdrawn_at", Float),  # None while it counts
+)
+
+# What happened in a prompt optimisation: its beginning, one record per iteration, its end.
+optimisation_steps = Table(
+    "optimisation_steps",
+    metadata,
+    Column("optimisation", String(64), primary_key=True),
+    Column("iteration", Integer, primary_key=True),  # 0: the beginning
+    Column("kind", String(16), primary_key=True),  # begin, iteration, end
+    Column("record", Text, nullable=False),  # JSON
+)
+
+# What proposers said, so that a proposal which was paid for is read and not asked for again.
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("optimisation", String(64), primary_key=True),
+    Column("iteration", Integer, primary_key=True),
+    Column("proposer", String(128), primary_key=True),
+    Column("components", Text, nullable=False),  # JSON: the changed ones; {} when there was no proposal
+    Column("why", Text, nullable=False),  # what it says about itself, or what went wrong
+    Column("failed", Integer, nullable=False),  # 1: it raised, hung or said nothing usable
+    Column("calls", Integer, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("cost_usd", Float),  # None where the price is unknown
+    Column("seconds", Float, nullable=False),
 )

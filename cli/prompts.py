@@ -1,0 +1,162 @@
+"""`ratchet prompts`: the versions of the prompts, their differences, and which one is in use."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from prompts.registry import PromptRegistry
+    from state.prompt_set import PromptVersion
+
+app = typer.Typer(
+    help="Versions of the prompts: list, show, compare, use, go back, export, import.", no_args_is_help=True
+)
+
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="Folder for everything that is kept. [default: .ratchet]")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+NAME = "The beginning of an id, or: current, shipped."
+NameArgument = Annotated[str, typer.Argument(help=NAME)]
+
+
+@app.command("list")
+def list_versions(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List every version, the newest first; the one in use is marked."""
+    from rich.table import Table
+
+    with _registry(home) as registry:
+        current = registry.chosen(time.time())
+        versions = registry.versions()
+    console = _console()
+    if as_json:
+        for version in versions:
+            print(json.dumps({**version, "in_use": version["prompt_set"] == current}, ensure_ascii=False))
+        return
+    table = Table("", "prompt set", "author", "parents", "date", "evidence", box=None, pad_edge=False)
+    for version in versions:
+        parents = ", ".join(parent[:10] for parent in version["parents"])
+        date = time.strftime("%Y-%m-%d %H:%M", time.localtime(version["created_at"]))
+        mark = "*" if version["prompt_set"] == current else ""
+        table.add_row(mark, version["prompt_set"][:10], version["author"], parents, date, _evidence(version))
+    console.print(table)
+
+
+@app.command()
+def show(name: NameArgument = "current", home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Show a version: where it comes from, its evidence, its components."""
+    with _registry(home) as registry:
+        version = registry.find(name, time.time())
+    if as_json:
+        print(json.dumps(version, ensure_ascii=False))
+        return
+    console = _console()
+    console.print(f"Prompt set {version['prompt_set']}", style="bold")
+    date = time.strftime("%Y-%m-%d %H:%M", time.localtime(version["created_at"]))
+    parents = ", ".join(version["parents"]) or "none"
+    console.print(f"author {version['author']}, {date}, parents: {parents}", soft_wrap=True)
+    for key, value in version["evidence"].items():
+        console.print(f"{key}: {value}", soft_wrap=True)
+    for component, text in version["components"].items():
+        console.rule(component, align="left")
+        console.print(text or "(empty)", soft_wrap=True)
+
+
+@app.command()
+def diff(
+    before: NameArgument, after: Annotated[str, typer.Argument(help=NAME)] = "current", home: HomeOption = None
+) -> None:
+    """Show what changed between two versions."""
+    from prompts.difference import differences
+
+    with _registry(home) as registry:
+        first, second = (registry.find(name, time.time()) for name in (before, after))
+    console = _console()
+    changed = differences(first["components"], second["components"])
+    if not changed:
+        console.print("no difference")
+    for lines in changed.values():
+        for line in lines:
+            colour = "green" if line.startswith("+") else "red" if line.startswith("-") else None
+            console.print(line, style=colour, soft_wrap=True)
+
+
+@app.command()
+def use(name: NameArgument, home: HomeOption = None) -> None:
+    """Use a version in new runs."""
+    with _registry(home) as registry:
+        now = time.time()
+        version = registry.find(name, now)
+        registry.choose(version["prompt_set"], author="user", now=now)
+    _console().print(f"new runs use {version['prompt_set'][:10]}; `ratchet prompts rollback` goes back")
+
+
+@app.command()
+def rollback(home: HomeOption = None) -> None:
+    """Go back to the version that was in use before."""
+    with _registry(home) as registry:
+        before, after = registry.rollback(time.time())
+    _console().print(f"new runs use {after[:10]} instead of {before[:10]}")
+
+
+@app.command("export")
+def export_folder(
+    folder: Annotated[Path, typer.Argument(help="Folder to write NAME.md files to.")],
+    name: NameArgument = "current",
+    home: HomeOption = None,
+) -> None:
+    """Write a version's components as Markdown files."""
+    from prompts.registry import write_folder
+
+    with _registry(home) as registry:
+        version = registry.find(name, time.time())
+    for path in write_folder(version, folder):
+        print(path)
+
+
+@app.command("import")
+def import_folder(
+    folder: Annotated[Path, typer.Argument(help="Folder of NAME.md files; missing ones are those in use.")],
+    use_it: Annotated[bool, typer.Option("--use", help="Use it in new runs.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Keep a folder of Markdown files as a new version."""
+    from prompts.registry import read_folder
+
+    with _registry(home) as registry:
+        now = time.time()
+        base = registry.get(registry.chosen(now))
+        prompt_set = registry.add_users(read_folder(folder, base), base["prompt_set"], now)
+        if use_it:
+            registry.choose(prompt_set, author="user", now=now)
+    print(prompt_set)
+
+
+@contextmanager
+def _registry(home: Path | None) -> "Iterator[PromptRegistry]":
+    from prompts.registry import PromptRegistry
+    from runtime.settings import load_settings
+    from storage.engine import open_home
+
+    opened = open_home(load_settings(home=home).home)
+    try:
+        yield PromptRegistry(opened)
+    finally:
+        opened.close()
+
+
+def _console() -> "Console":
+    from cli.tables import stdout_console
+
+    return stdout_console()
+
+
+def _evidence(version: "PromptVersion") -> str:
+    return str(version["evidence"].get("summary", ""))
