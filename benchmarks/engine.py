@@ -28,6 +28,7 @@ from langgraph.graph import END, START, StateGraph
 
 from batch.loop import LearningRun, plan_run
 from checkpoints.ledger import Ledger
+from checkpoints.optimisations import OptimisationLog
 from checkpoints.savers import close_saver, open_saver
 from memory.store import MemoryStore
 from prompts.registry import PromptRegistry
@@ -154,9 +155,11 @@ def ratchet(episodes: int, memories: int, folder: Path, clock: Clock | None = No
     settings = load_settings(home=folder, concurrency=1, memories=memories, batch_size=500, model="offline")
     home = open_home(folder)
     contents = ContentStore(home)
+    model = FakeListChatModel(responses=[ANSWER])
     services = Services(
         settings=settings, home=home, contents=contents, tasks=TaskShelf(contents), ledger=Ledger(home),
-        memory=MemoryStore(home), prompts=PromptRegistry(home), model=FakeListChatModel(responses=[ANSWER]),
+        memory=MemoryStore(home), prompts=PromptRegistry(home), optimisations=OptimisationLog(home), model=model,
+        proposing_model=model,
         sandbox=InstantSandbox(), rewards=RewardTable(),
     )  # fmt: skip
     plan = plan_run(settings, [trivial_task(n) for n in range(episodes)], "trivial", services)

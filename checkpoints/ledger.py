@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, delete, select, update
 
@@ -14,6 +14,15 @@ from storage.tables import episodes, failures, run_episodes, runs
 
 IDS_PER_QUERY = 500
 JSON_COLUMNS = ("components", "outcome")
+
+
+class Paid(NamedTuple):
+    """What one episode cost."""
+
+    attempts: int
+    tokens: int
+    cost_usd: float | None
+    wall_s: float
 
 
 class Ledger:
@@ -74,6 +83,16 @@ class Ledger:
         with self._home.reading() as connection:
             query = select(c.episode_id).where(c.run_id == run_id, c.reused == 0)
             return set(connection.execute(query).scalars())
+
+    def paid(self, run_id: str, phase: str) -> list[Paid]:
+        """Return what each episode cost that a run executed itself in a phase; found ones cost nothing."""
+        place, row = run_episodes.c, episodes.c
+        columns = (row.attempts, row.prompt_tokens, row.completion_tokens, row.cost_usd, row.wall_s)
+        joined = run_episodes.join(episodes, place.episode_id == row.episode_id)
+        mine = (place.run_id == run_id) & (place.phase == phase) & (place.reused == 0)
+        with self._home.reading() as connection:
+            rows = connection.execute(select(*columns).select_from(joined).where(mine))
+            return [Paid(r.attempts, r.prompt_tokens + r.completion_tokens, r.cost_usd, r.wall_s) for r in rows]
 
     def episodes_of(self, run_id: str) -> list[tuple[str, FinishedEpisode]]:
         """Return (phase, episode) for everything a run used, in the order of the run."""

@@ -9,7 +9,7 @@ from typing import Literal, TypedDict
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from state.episode import Usage
+from state.episode import Effort, Usage
 from state.errors import PermanentError, RatchetError, SetupError, TransientError
 from state.message import Message
 
@@ -34,6 +34,8 @@ class Answer:
     text: str
     finish: Literal["stop", "length"]
     usage: Usage
+    effort: Effort | None = None
+    """Where the model reports it, as `response_metadata["effort"]`."""
 
 
 def ask(model: BaseChatModel, messages: Sequence[Message], address: Address) -> Answer:
@@ -51,7 +53,12 @@ def ask(model: BaseChatModel, messages: Sequence[Message], address: Address) -> 
         raise
     except Exception as error:
         raise _classified(error) from error
-    return Answer(text=_text(message), finish=_finish(message), usage=_usage(message, time.monotonic() - started))
+    return Answer(
+        text=_text(message),
+        finish=_finish(message),
+        usage=_usage(message, time.monotonic() - started),
+        effort=message.response_metadata.get("effort"),
+    )
 
 
 def code_in(text: str, entry_point: str, prompt: str) -> str:

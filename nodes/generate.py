@@ -59,6 +59,8 @@ def generate(state: GenerateReads, runtime: Runtime[Context]) -> GenerateWrites:
         "report": None,
         "feedback": "",
     }
+    if answer.effort is not None:
+        attempt["effort"] = answer.effort
     return {"attempts": [attempt]}
 
 

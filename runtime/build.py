@@ -1,11 +1,12 @@
 """Settings become services."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from langchain_core.language_models import BaseChatModel
 
 from checkpoints.ledger import Ledger
+from checkpoints.optimisations import OptimisationLog
 from memory.store import MemoryStore
 from models.factory import ModelSpec, make_model
 from prompts.registry import PromptRegistry
@@ -29,16 +30,19 @@ class Services:
     ledger: Ledger
     memory: MemoryStore
     prompts: PromptRegistry
+    optimisations: OptimisationLog
     model: BaseChatModel
+    proposing_model: BaseChatModel
     sandbox: Sandbox
     rewards: RewardTable
 
     def close(self) -> None:
         """End the workers and close the databases."""
         self.sandbox.close()
-        close_model = getattr(self.model, "close", None)
-        if close_model is not None:
-            close_model()
+        for model in (self.model, self.proposing_model):
+            close_model = getattr(model, "close", None)
+            if close_model is not None:
+                close_model()
         self.memory.close()
         self.home.close()
 
@@ -62,6 +66,8 @@ def open_services(settings: Settings) -> Services:
     """
     rewards = RewardTable(settings.rewards)
     model = make_model(model_spec(settings))
+    other = settings.optimiser.model
+    proposing_model = make_model(replace(model_spec(settings), name=other, base_url=None)) if other else model
     home = open_home(settings.home)
     contents = ContentStore(home)
     return Services(
@@ -72,7 +78,9 @@ def open_services(settings: Settings) -> Services:
         ledger=Ledger(home),
         memory=MemoryStore(home),
         prompts=PromptRegistry(home),
+        optimisations=OptimisationLog(home),
         model=model,
+        proposing_model=proposing_model,
         sandbox=LocalSandbox(require=settings.require_isolation),
         rewards=rewards,
     )

@@ -10,6 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from checkpoints.ledger import Ledger
+from checkpoints.optimisations import OptimisationLog
 from memory.store import MemoryStore
 from prompts.registry import PromptRegistry
 from rewards.combine import RewardTable
@@ -23,7 +24,10 @@ from storage.contents import ContentStore
 from telemetry.events import Sink, ignore
 
 # Fields of Context that runtime.build.Services fills.
-SERVICES = ("settings", "contents", "tasks", "ledger", "memory", "prompts", "model", "sandbox", "rewards")
+SERVICES = (
+    "settings", "contents", "tasks", "ledger", "memory", "prompts", "optimisations", "model", "proposing_model",
+    "sandbox", "rewards",
+)  # fmt: skip
 
 
 class BatchResult(TypedDict):
@@ -57,13 +61,18 @@ class Context:
     ledger: Ledger = field(default_factory=partial(_default, "ledger"))
     memory: MemoryStore = field(default_factory=partial(_default, "memory"))
     prompts: PromptRegistry = field(default_factory=partial(_default, "prompts"))
+    optimisations: OptimisationLog = field(default_factory=partial(_default, "optimisations"))
     model: BaseChatModel = field(default_factory=partial(_default, "model"))
+    proposing_model: BaseChatModel = field(default_factory=partial(_default, "proposing_model"))
+    """Asked for better prompts."""
     sandbox: Sandbox = field(default_factory=partial(_default, "sandbox"))
     rewards: RewardTable = field(default_factory=partial(_default, "rewards"))
     checkpointer: BaseCheckpointSaver[Any] | None = None
     """Where the periodic subgraphs of the learning loop keep their threads."""
     run_episodes: RunEpisodes = no_batches
     """Runs a batch; threads or another engine behind it."""
+    at_hand: dict[str, object] = field(default_factory=dict)
+    """What nodes of this process have read and may need again, by run; losing it loses time only."""
     events: Sink = ignore
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""

@@ -10,6 +10,7 @@ from runtime.settings import Settings
 from state.episode import EpisodeSpec
 from state.learning import Plan, RunRef, TaskEntry
 from state.memory_item import Horizon
+from state.optimization import OptimizationRef
 from storage.contents import canonical, digest_of
 
 
@@ -54,32 +55,58 @@ def episode_specs(
     """Return one episode per task and repeat; the id of each is the digest of its key."""
     specs: list[EpisodeSpec] = []
     for entry in entries:
-        for repeat in range(context.settings.repeats):
-            key = {
-                "prompt_set": prompt_set,
-                "memory_snapshot": plan["memory_snapshot"],
-                "split": entry["split"],
-                "task": entry["task"],
-                "repeat": repeat,
-                "model": run["model"],
-                "conditions": run["conditions"],
-                # what a train episode remembers is seen by later batches of the run that ran it: it is that run's own
-                "learner": run["run_id"] if entry["split"] == "train" and context.settings.memories else "",
-            }
-            spec: EpisodeSpec = {
-                "episode_id": digest_of(canonical(key)),
-                "run_id": run["run_id"],
-                "task_id": entry["task_id"],
-                "task": entry["task"],
-                "split": entry["split"],
-                "repeat": repeat,
-                "model": run["model"],
-                "prompt_set": prompt_set,
-                "memory_snapshot": plan["memory_snapshot"],
-                "conditions": run["conditions"],
-                "horizon": plan["horizon"],
-                "attempts": context.settings.attempts,
-                "learn": entry["split"] == "train",
-            }
-            specs.append(spec)
+        learns = entry["split"] == "train"
+        # what a train episode remembers is seen by later batches of the run that ran it: it is that run's own
+        learner = run["run_id"] if learns and context.settings.memories else ""
+        specs += [
+            _spec(run, entry, repeat, plan, prompt_set, learns=learns, learner=learner, context=context)
+            for repeat in range(context.settings.repeats)
+        ]
     return specs
+
+
+def rollout_spec(ref: OptimizationRef, entry: TaskEntry, repeat: int, prompt_set: str, context: Context) -> EpisodeSpec:
+    """Return the episode that scores a candidate on a task: nothing is learned from it, on whatever split.
+
+    On held-out tasks it is the episode by which a learning run measures them, where both see the same memories.
+    """
+    learner = "rollout" if entry["split"] == "train" else ""
+    return _spec(ref, entry, repeat, ref, prompt_set, learns=False, learner=learner, context=context)
+
+
+def _spec(  # noqa: PLR0913 - the parts of the key
+    run: RunRef | OptimizationRef,
+    entry: TaskEntry,
+    repeat: int,
+    plan: Plan | OptimizationRef,
+    prompt_set: str,
+    *,
+    learns: bool,
+    learner: str,
+    context: Context,
+) -> EpisodeSpec:
+    key = {
+        "prompt_set": prompt_set,
+        "memory_snapshot": plan["memory_snapshot"],
+        "split": entry["split"],
+        "task": entry["task"],
+        "repeat": repeat,
+        "model": run["model"],
+        "conditions": run["conditions"],
+        "learner": learner,
+    }
+    return {
+        "episode_id": digest_of(canonical(key)),
+        "run_id": run["run_id"],
+        "task_id": entry["task_id"],
+        "task": entry["task"],
+        "split": entry["split"],
+        "repeat": repeat,
+        "model": run["model"],
+        "prompt_set": prompt_set,
+        "memory_snapshot": plan["memory_snapshot"],
+        "conditions": run["conditions"],
+        "horizon": plan["horizon"],
+        "attempts": context.settings.attempts,
+        "learn": learns,
+    }

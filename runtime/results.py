@@ -1,8 +1,8 @@
 """The ledger row of an episode that has come to its end."""
 
-from state.episode import Attempt, EpisodeState, final_attempt
-from state.ledger import FinishedEpisode
-from state.verdict import solved
+from state.episode import Attempt, Effort, EpisodeState, final_attempt
+from state.ledger import FinishedEpisode, Outcome
+from state.verdict import ReportSummary, solved
 
 
 def finished_episode(state: EpisodeState, *, wall_s: float, finished_at: float) -> FinishedEpisode:
@@ -30,17 +30,7 @@ def finished_episode(state: EpisodeState, *, wall_s: float, finished_at: float) 
         "attempts": len(attempts),
         "reward": state["reward"]["total"],
         "components": state["reward"]["components"],
-        "outcome": {
-            "status": report["status"],
-            "passed": report["passed"],
-            "total": report["total"],
-            "limit": report["limit"],
-            "declined": final["finish"] == "declined",
-            "overfit": state["review"]["overfit"],
-            "code": final["code"],
-            "memories": [memory["memory_id"] for memory in state["memories"]],
-            "remembered": state["remembered"],
-        },
+        "outcome": _outcome(state, final, report),
         "prompt_tokens": sum(a["usage"]["prompt_tokens"] for a in attempts),
         "completion_tokens": sum(a["usage"]["completion_tokens"] for a in attempts),
         "cost_usd": None if None in costs else float(sum(cost for cost in costs if cost is not None)),
@@ -49,6 +39,26 @@ def finished_episode(state: EpisodeState, *, wall_s: float, finished_at: float) 
         "wall_s": wall_s,
         "finished_at": finished_at,
     }
+
+
+def _outcome(state: EpisodeState, final: Attempt, report: ReportSummary) -> Outcome:
+    outcome: Outcome = {
+        "status": report["status"],
+        "passed": report["passed"],
+        "total": report["total"],
+        "limit": report["limit"],
+        "declined": final["finish"] == "declined",
+        "overfit": state["review"]["overfit"],
+        "code": final["code"],
+        "memories": [memory["memory_id"] for memory in state["memories"]],
+        "remembered": state["remembered"],
+        "report": report["report"],
+    }
+    efforts = [attempt["effort"] for attempt in state["attempts"] if "effort" in attempt]
+    if len(efforts) == len(state["attempts"]):
+        limit = max(effort["limit"] for effort in efforts) * state["episode"]["attempts"]
+        outcome["effort"] = Effort(tried=sum(effort["tried"] for effort in efforts), limit=limit)
+    return outcome
 
 
 def _solved(attempt: Attempt) -> bool:

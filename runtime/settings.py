@@ -32,6 +32,39 @@ class SandboxSettings(BaseModel):  # no BaseSettings: that would read CPU_S and 
     memory_mb: int = Field(default=1024, ge=64)
 
 
+class OptimiserSettings(BaseModel):
+    """How prompts are optimised: `[optimiser]` in ratchet.toml."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    proposers: list[str] = []
+    """In the order of their turns; empty: those that suit the model."""
+    model: str | None = None
+    """Chat model that proposes; None: the model that is optimised."""
+    components: list[str] = ["system", "skills"]
+    """What a rewriting proposer may change, in turn."""
+    iterations: int = Field(default=40, ge=1)
+    patience: int = Field(default=3, ge=1)
+    """Iterations without an accepted child after which a proposer hands over to the next."""
+    target: float | None = None
+    """Mean validation score at which to stop."""
+    budget: dict[str, float] = {}
+    """The most that may be spent: rollouts, model_calls, tokens, cost_usd, seconds."""
+    examples: int = Field(default=8, ge=1)
+    """Rollouts of the parent that a chat model is shown."""
+    gate_first: int = Field(default=8, ge=1)
+    gate_step: int = Field(default=8, ge=1)
+    gate_cap: int = Field(default=64, ge=1)
+    """Pairs of child and parent at the first look, growing by, at most."""
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """Chance of accepting a useless child; and of promoting one, over all candidates together."""
+    score: Literal["auto", "reward", "solved", "effort"] = "auto"
+    """What is compared; auto: the search effort where the model reports it, else the reward."""
+    proposer_timeout_s: float = Field(default=300.0, gt=0)
+    max_characters: int = Field(default=20_000, ge=1)
+    """Of one component: a longer proposal is refused."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -59,6 +92,7 @@ class Settings(BaseSettings):
     """Measure the held-out tasks before the first and after every n-th batch; 0: once, at the end."""
     optimise_every: int = Field(0, ge=0)
     """Optimise prompts every n train episodes; 0: never."""
+    optimiser: OptimiserSettings = OptimiserSettings()
     tend_every: int = Field(0, ge=0)
     """Tend the memory every n train episodes; 0: never."""
     memories: int = Field(3, ge=0, le=50)

@@ -1,6 +1,6 @@
 """The channels of the episode graph: addresses, ids and small numbers; large texts are in the content store."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -45,6 +45,13 @@ class Usage(TypedDict):
     model_s: float
 
 
+class Effort(TypedDict):
+    """How much work an answer took, where the model says so; less is better at the same result."""
+
+    tried: int  # from 1
+    limit: int  # the most it may take
+
+
 class Attempt(TypedDict):
     """One generated program with its execution: the fields are filled by generate, execute and reflect in turn."""
 
@@ -54,6 +61,7 @@ class Attempt(TypedDict):
     code: str  # address of the program; "" when the model declined
     finish: Literal["stop", "length", "declined"]
     usage: Usage
+    effort: NotRequired[Effort]  # of models that report it
     report: ReportSummary | None
     feedback: str  # address of what the next attempt is told; "" when nothing
 

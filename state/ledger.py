@@ -1,9 +1,10 @@
 """Rows of the ledger and of the run table."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from state.episode import Effort
 from state.task import Split
 
 
@@ -46,6 +47,8 @@ class Outcome(TypedDict):
     code: str  # content address
     memories: list[str]  # ids that the model was shown
     remembered: list[str]  # ids that the episode wrote
+    effort: NotRequired[Effort]  # of all attempts, where the model reports it; the limit is that of all it may make
+    report: NotRequired[str]  # content address of the final attempt's report; "" when nothing was executed
 
 
 class Failure(TypedDict):

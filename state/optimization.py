@@ -4,6 +4,8 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
+from state.memory_item import Horizon
+
 Decision: TypeAlias = Literal["accept", "reject", "grow"]
 Resource: TypeAlias = Literal["rollouts", "model_calls", "tokens", "cost_usd", "seconds"]
 RESOURCES: tuple[Resource, ...] = ("rollouts", "model_calls", "tokens", "cost_usd", "seconds")
@@ -49,3 +51,68 @@ class GateVerdict(TypedDict):
 
 Spend: TypeAlias = dict[str, dict[str, float]]
 """Consumption by purpose ("minibatch", "reflection", "validation", …), then by resource."""
+
+
+class OptimizationRef(TypedDict):
+    """Which optimisation this is, and on what its rollouts depend besides the prompt set and the task."""
+
+    run_id: str  # of the optimisation: its rollouts are booked under it
+    tasks: str  # content address: a JSON list of TaskEntry
+    prompt_set: str  # with which it begins
+    model: str
+    conditions: str
+    horizon: Horizon  # memories that every rollout may see
+    memory_snapshot: str  # "" when none are
+    seed: int
+    measure_test: bool  # measure test tasks before and after
+
+
+class PoolEntry(TypedDict):
+    """A candidate by reference; its scores are in the ledger."""
+
+    prompt_set: str
+    parents: list[int]
+    proposer: str
+    iteration: int
+
+
+class Trial(TypedDict):
+    """What the current iteration tries; the fields are filled by its nodes in turn."""
+
+    proposer: str
+    parent: int
+    component: str  # of the prompt set, where the proposer changes one
+    evidence: str  # content address of what the proposer is shown; "" before
+    child: str  # prompt set; "" when there is none
+    parents: list[int]
+    want: int  # pairs that the gate asks for
+    decision: Literal["", "accept", "reject", "grow", "none"]
+
+
+class Tally(TypedDict):
+    """Counters that decide how an optimisation goes on."""
+
+    iteration: int  # that is under way, from 1
+    at: int  # place in the list of proposers of the one whose turn it is
+    stalled: int  # iterations in a row without an accepted child, of this proposer
+    idle: int  # proposers in a row that stalled
+    failures: int  # proposals that raised, hung or were refused
+    merges: list[list[int]]  # (parent, parent, ancestor) that were tried
+
+
+class Ending(TypedDict):
+    """Why an optimisation ended, and which prompt set it leaves in use."""
+
+    reason: str
+    promoted: str  # "" before promote has decided
+
+
+class OptimizationState(TypedDict, total=False):
+    """All channels of the prompt optimisation graph: ids and counters."""
+
+    optimization: OptimizationRef
+    pool: list[PoolEntry]
+    trial: Trial
+    tally: Tally
+    spend: Spend
+    ending: Ending

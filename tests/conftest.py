@@ -12,6 +12,7 @@ from langchain_core.language_models import FakeListChatModel
 from langgraph.runtime import Runtime
 
 from checkpoints.ledger import Ledger
+from checkpoints.optimisations import OptimisationLog
 from memory.store import MemoryStore
 from prompts.registry import PromptRegistry, shipped_prompt_set
 from rewards.combine import RewardTable
@@ -92,6 +93,7 @@ def task_of() -> Callable[..., Task]:
 def context(home: Home, contents: ContentStore, sandbox: LocalSandbox) -> Iterator[Context]:
     """Give the services of a node, with a model that says it cannot."""
     memory = MemoryStore(home)
+    model = FakeListChatModel(responses=["I cannot solve this."])
     yield Context(
         settings=load_settings(home=home.folder),
         contents=contents,
@@ -99,7 +101,9 @@ def context(home: Home, contents: ContentStore, sandbox: LocalSandbox) -> Iterat
         ledger=Ledger(home),
         memory=memory,
         prompts=PromptRegistry(home),
-        model=FakeListChatModel(responses=["I cannot solve this."]),
+        optimisations=OptimisationLog(home),
+        model=model,
+        proposing_model=model,
         sandbox=sandbox,
         rewards=RewardTable(),
         clock=lambda: 1000.0,

@@ -150,6 +150,7 @@ class Bank:
             if len(self.fits) < MAX_FITS and goal.met_by(node.values):
                 finished = goal.finish(node)
                 if finished is not None:
+                    finished.found_after = self.budget.spent
                     self.fits.append(finished)
 
     def solve_constants(self) -> None:

@@ -17,7 +17,7 @@ HELPER_SUFFIX = "_helper"
 class Node:
     """An expression with its value in every situation (visible examples, then probes)."""
 
-    __slots__ = ("args", "component", "cost", "kind", "leaf", "values")
+    __slots__ = ("args", "component", "cost", "found_after", "kind", "leaf", "values")
 
     def __init__(
         self, values: list[Any], *, cost: int, component: Component | None = None, args: "tuple[Node, ...]" = ()
@@ -28,6 +28,8 @@ class Node:
         self.args = args
         self.leaf: ast.expr | None = None
         self.kind = ""
+        self.found_after = 0
+        """Candidates tried before it was known to fit; 0: not noted."""
 
     def walk(self) -> "Iterator[Node]":
         """Yield this node and everything below it."""

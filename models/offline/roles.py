@@ -34,7 +34,7 @@ def respond(system: str, human: str, purse: Budget, *, code: bool = True) -> Sai
 
 def _solved(request: Request, purse: Budget) -> Said:
     solution = solve(request, purse)
-    return Said(_answer(solution), _metadata(solution))
+    return Said(_answer(solution), _metadata(solution, purse.total))
 
 
 def _answer(solution: Solution) -> str:
@@ -44,10 +44,11 @@ def _answer(solution: Solution) -> str:
     return f"{solution.how}\n\n```python\n{solution.code.rstrip()}\n```"
 
 
-def _metadata(solution: Solution) -> dict[str, Any]:
+def _metadata(solution: Solution, budget: int) -> dict[str, Any]:
     return {
         "role": "solve",
         "candidates": solution.candidates,
+        "effort": {"tried": max(1, solution.effort), "limit": max(budget, solution.effort)},
         "stage": solution.stage,
         "alternatives": solution.alternatives,
         "components": solution.components,

@@ -36,6 +36,8 @@ class Solution:
     """The program; "" when nothing fits."""
     how: str = ""
     candidates: int = 0
+    effort: int = 0
+    """Candidates tried until the answer was found: later ones only compete with it. All of them when nothing fits."""
     stage: str = "none"
     alternatives: int = 0
     """Number of differently behaving expressions that fit the examples."""
@@ -75,6 +77,7 @@ def solve(request: Request, purse: Budget) -> Solution:
     found = task.search(applied, purse)
     solution = Solution(
         candidates=purse.spent,
+        effort=purse.spent,
         stage=found.stage,
         alternatives=len(found.fits),
         memories_refused=shelf.refused,
@@ -85,6 +88,7 @@ def solve(request: Request, purse: Budget) -> Solution:
         solution.how = f"Nothing that fits the examples after {purse.spent} candidates."
         return solution
     best = found.fits[0]
+    solution.effort = best.found_after or purse.spent
     solution.code = task.program(best)
     solution.how = f"Found by search with {found.stage} after {purse.spent} candidates."
     memories = {n.component.memory for n in best.walk() if n.component}
@@ -171,4 +175,6 @@ def _guard(node: Node, param: str, otherwise: object) -> Node:
     test = leaf(param, node.values, 1)
     default = leaf(repr(otherwise), [otherwise] * len(node.values), 1)
     component = conditional_component()
-    return Node(node.values, cost=node.cost + 3, component=component, args=(node, test, default))
+    guarded_node = Node(node.values, cost=node.cost + 3, component=component, args=(node, test, default))
+    guarded_node.found_after = node.found_after
+    return guarded_node

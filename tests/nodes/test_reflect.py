@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from nodes.reflect import MAX_EXAMPLES, reflect
+from nodes.reflect import reflect
+from prompts.outcome import MAX_EXAMPLES
 from storage.contents import ContentStore
 
 

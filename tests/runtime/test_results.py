@@ -7,7 +7,7 @@ from state.episode import EpisodeState
 def attempt(index: int, visible: int, passed: int, cost: float | None, finish: str = "stop") -> Any:
     report = {
         "passed": passed, "total": 2, "visible_passed": visible, "visible_total": 1, "limit": "", "cpu_s": 0.5,
-        "status": "passed" if passed == 2 else "failed",
+        "status": "passed" if passed == 2 else "failed", "report": f"report {index}",
     }  # fmt: skip
     usage = {"prompt_tokens": 10, "completion_tokens": 3, "cost_usd": cost, "model_s": 1.5}
     return {"index": index, "code": f"program {index}", "finish": finish, "usage": usage, "report": report}
@@ -16,7 +16,7 @@ def attempt(index: int, visible: int, passed: int, cost: float | None, finish: s
 def state_of(*attempts: Any) -> EpisodeState:
     names = ("episode_id", "prompt_set", "memory_snapshot", "split", "task_id", "task", "model", "conditions")
     state: Any = {
-        "episode": {**{name: name for name in names}, "repeat": 1},
+        "episode": {**{name: name for name in names}, "repeat": 1, "attempts": 3},
         "memories": [{"memory_id": "m", "kind": "procedural", "score": 0.5}],
         "attempts": list(attempts),
         "review": {"overfit": True},
@@ -49,3 +49,15 @@ def test_an_episode_in_which_the_model_declined_says_so() -> None:
     row = finished_episode(state_of(attempt(0, 0, 0, 0.0, "declined")), wall_s=0.0, finished_at=0.0)
     assert row["outcome"]["declined"] is True
     assert row["solved"] == 0
+
+
+def test_effort_adds_up_over_the_attempts_and_its_limit_is_that_of_all_that_may_be_made() -> None:
+    tries = [{**attempt(i, i, 2 * i, 0.0), "effort": {"tried": 10 + i, "limit": 100}} for i in (0, 1)]
+    row = finished_episode(state_of(*tries), wall_s=0.0, finished_at=0.0)
+    assert row["outcome"].get("effort") == {"tried": 21, "limit": 300}
+
+
+def test_effort_that_one_attempt_does_not_report_is_unknown() -> None:
+    known = {**attempt(0, 0, 0, 0.0), "effort": {"tried": 10, "limit": 100}}
+    row = finished_episode(state_of(known, attempt(1, 1, 2, 0.0)), wall_s=0.0, finished_at=0.0)
+    assert "effort" not in row["outcome"]

@@ -1,0 +1,1 @@
+"""Who proposes better prompts: small strategies behind one protocol."""

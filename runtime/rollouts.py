@@ -1,0 +1,158 @@
+"""Rollouts: episodes that score candidates. What the ledger has is read; what is missing is run and paid for once."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from checkpoints.ledger import Paid
+from optimization.budget import Budget, Cost, charged, checked_budget, shortage
+from runtime.context import Context
+from runtime.episodes import rollout_spec
+from state.errors import SetupError
+from state.learning import TaskEntry
+from state.ledger import FinishedEpisode
+from state.optimization import OptimizationRef, Spend
+from state.task import SPLITS, Split
+
+Measure: TypeAlias = Literal["auto", "reward", "solved", "effort"]
+Key: TypeAlias = tuple[str, str, int]
+"""Prompt set, task id, repeat."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A candidate on a task."""
+
+    prompt_set: str
+    entry: TaskEntry
+    repeat: int = 0
+
+    @property
+    def key(self) -> Key:
+        """What its score is found by."""
+        return self.prompt_set, self.entry["task_id"], self.repeat
+
+
+def score_of(row: FinishedEpisode, measure: Measure = "auto") -> float:
+    """Return what candidates are compared by, in [0, 1]; more is better.
+
+    effort: 1 - log(tried) / log(2 * limit) where the task was solved, 0 where it was not: an unsolved task counts as
+    if it had taken twice the most that it may take (PAR2, as in SAT competitions). So a difference of
+    1 / log2(2 * limit) is half the work. auto: effort where the model reports it, else the reward.
+    Raises SetupError for a missing effort.
+    """
+    effort = row["outcome"].get("effort")
+    if measure == "effort" and effort is None:
+        raise SetupError(f"{row['model']} does not report its effort: choose another score in [optimiser]")
+    if measure == "solved":
+        return float(row["solved"])
+    if measure == "reward" or effort is None:
+        return row["reward"]
+    return 1 - math.log(effort["tried"]) / math.log(2 * effort["limit"]) if row["solved"] else 0.0
+
+
+class Rollouts:
+    """The rollouts of one optimisation, their scores kept at hand: rows of the ledger never change."""
+
+    def __init__(self, ref: OptimizationRef, context: Context) -> None:
+        entries: list[TaskEntry] = json.loads(context.contents.get(ref["tasks"]))
+        self._by_split = {split: [e for e in entries if e["split"] == split] for split in SPLITS}
+        self._ref = ref
+        self._context = context
+        self._scores: dict[Key, float] = {}
+        self._vectors: dict[str, dict[str, float]] = {}
+        self.budget = budget_of(context)
+
+    def entries(self, split: Split) -> list[TaskEntry]:
+        """Return the tasks of a split, in the order of the file."""
+        return self._by_split[split]
+
+    def score(self, wanted: Wanted) -> float | None:
+        """Return a score that is at hand; None where there is no result."""
+        return self._scores.get(wanted.key)
+
+    def vector(self, prompt_set: str) -> dict[str, float]:
+        """Return a validated candidate's score by validation task; a task without a result is missing."""
+        if prompt_set not in self._vectors:
+            wanted = [Wanted(prompt_set, entry) for entry in self.entries("validation")]
+            self.missing(wanted)
+            self._vectors[prompt_set] = {w.key[1]: self._scores[w.key] for w in wanted if w.key in self._scores}
+        return self._vectors[prompt_set]
+
+    def rows(self, wanted: Iterable[Wanted]) -> dict[Key, FinishedEpisode]:
+        """Return the rows that the ledger has."""
+        keys = {self._id(w): w.key for w in wanted}
+        return {keys[episode_id]: row for episode_id, row in self._context.ledger.find(list(keys)).items()}
+
+    def missing(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+        """Take what the ledger has; return what it lacks, each once."""
+        unknown = {w.key: w for w in wanted if w.key not in self._scores}
+        if unknown:
+            self._keep(self.rows(unknown.values()))
+        return [w for key, w in unknown.items() if key not in self._scores]
+
+    def run(self, wanted: Sequence[Wanted], phase: str, purpose: str, spend: Spend) -> tuple[Spend, str]:
+        """Run what the ledger lacks, as far as the budget goes.
+
+        Returns the spend with what this phase has paid, before a restart or now; and why it stopped early, or "".
+        The number of rollouts is checked before all of them; tokens, money and time between pieces as large as there
+        are workers, so that only what is in flight goes over. Rollouts without a result are left out.
+        Raises what the runner raises.
+        """
+        missing = self.missing(wanted)
+        short = self.shortage(self._paid(spend, phase, purpose), len(missing)) if missing else ""
+        size = self._context.settings.concurrency if set(self.budget) - {"rollouts"} else max(1, len(missing))
+        while missing and not short:
+            piece, missing = missing[:size], missing[size:]
+            specs = [rollout_spec(self._ref, w.entry, w.repeat, w.prompt_set, self._context) for w in piece]
+            finished = {row["episode_id"]: row for row in self._context.run_episodes(specs, phase)["finished"]}
+            done = [(w, finished.get(spec["episode_id"])) for w, spec in zip(piece, specs, strict=True)]
+            self._keep({w.key: row for w, row in done if row is not None})
+            short = self.shortage(self._paid(spend, phase, purpose), len(missing)) if missing else ""
+        return self._paid(spend, phase, purpose), short
+
+    def shortage(self, spend: Spend, rollouts: int) -> str:
+        """Say which limit so many more rollouts would meet; "" when they are affordable."""
+        return shortage(spend, self.budget, {"rollouts": rollouts})
+
+    def _paid(self, spend: Spend, phase: str, purpose: str) -> Spend:
+        paid = self._context.ledger.paid(self._ref["run_id"], phase)
+        return charged(spend, purpose, cost_of(paid, self._context.settings.concurrency)) if paid else spend
+
+    def _keep(self, rows: dict[Key, FinishedEpisode]) -> None:
+        measure = self._context.settings.optimiser.score
+        self._scores |= {key: score_of(row, measure) for key, row in rows.items()}
+
+    def _id(self, wanted: Wanted) -> str:
+        spec = rollout_spec(self._ref, wanted.entry, wanted.repeat, wanted.prompt_set, self._context)
+        return spec["episode_id"]
+
+
+def rollouts_of(ref: OptimizationRef, context: Context) -> Rollouts:
+    """Return the rollouts of an optimisation: one object per process, for what it keeps at hand."""
+    kept = context.at_hand.get(ref["run_id"])
+    if not isinstance(kept, Rollouts):
+        kept = context.at_hand[ref["run_id"]] = Rollouts(ref, context)
+    return kept
+
+
+def cost_of(paid: Sequence[Paid], workers: int) -> Cost:
+    """Add up what episodes cost; their seconds are shared by the workers that ran side by side."""
+    prices = [p.cost_usd for p in paid]
+    return {
+        "rollouts": len(paid),
+        "model_calls": sum(p.attempts for p in paid),
+        "tokens": sum(p.tokens for p in paid),
+        "cost_usd": None if None in prices else math.fsum(price for price in prices if price is not None),
+        "seconds": math.fsum(p.wall_s for p in paid) / max(1, min(workers, len(paid))),
+    }
+
+
+def budget_of(context: Context) -> Budget:
+    """Return the limits of the settings; raises SetupError for an unknown resource or no number."""
+    try:
+        return checked_budget(context.settings.optimiser.budget)
+    except ValueError as error:
+        raise SetupError(f"[optimiser] budget: {error}") from error
