@@ -15,8 +15,7 @@ from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
 from graphs.learning_loop import first_state, learning_loop_graph
 from graphs.version import graph_version
-from models.factory import model_id
-from runtime.build import Services, model_spec
+from runtime.build import Services
 from runtime.context import SERVICES, Context
 from runtime.settings import Settings
 from state.episode import EpisodeSpec
@@ -53,7 +52,7 @@ def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services
         {"task_id": task["task_id"], "task": address, "split": task["split"]}
         for task, address in zip(chosen, addresses, strict=True)
     ]
-    kept = settings.that_matter() | {"model": model_id(services.model, model_spec(settings))}
+    kept = settings.that_matter() | {"model": services.models.of("generate").model_id}
     versions = [graph_version(episode_graph()), graph_version(learning_loop_graph())]
     prompt_set = services.prompts.resolve(settings.prompts, time.time())
     key = {"settings": kept, "tasks": entries, "prompts": prompt_set, "graphs": versions}
@@ -83,6 +82,7 @@ class LearningRun:
     def stop(self) -> None:
         """Ask the run to end soon; safe to call from a signal handler."""
         self._runner.stop()
+        self._services.models.stop()
 
     def is_finished(self) -> bool:
         """Tell whether there is nothing left to do: the run has ended and every episode has a result."""
@@ -106,6 +106,7 @@ class LearningRun:
             "ended_at": None,
             "active_s": 0.0,
         }
+        self._services.models.resume()
         ledger.begin_run(row)
         status, began = "stopped", time.monotonic()
         try:

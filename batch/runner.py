@@ -20,7 +20,7 @@ from graphs.version import graph_version
 from runtime.context import BatchResult, Context
 from runtime.results import finished_episode
 from state.episode import EpisodeSpec
-from state.errors import PermanentError, SetupError, StoppedError, TransientError
+from state.errors import BudgetError, PermanentError, SetupError, StoppedError, TransientError
 from state.ledger import FinishedEpisode
 from storage.engine import named_errors
 
@@ -48,6 +48,7 @@ class ThreadRunner:
         self._controls: dict[str, RunControl] = {}
         self._had_failed: set[str] = set()  # episodes of the run without a result when the batch began
         self._stopping = threading.Event()
+        self._over_budget: BudgetError | None = None
 
     def stop(self) -> None:
         """Ask every running episode to end at its next node."""
@@ -66,8 +67,9 @@ class ThreadRunner:
 
         places: positions of the episodes within the phase, where they are not those of `specs`; given when episodes
         that had failed are tried again.
-        Raises StoppedError after stop(), SetupError when an episode meets a setup problem, TransientError when
-        no episode of a whole batch could get a result for reasons that may pass.
+        Raises StoppedError after stop(), BudgetError when the run has spent what it may, SetupError when an episode
+        meets a setup problem, TransientError when no episode of a whole batch could get a result for reasons that
+        may pass.
         """
         known = self._context.ledger.find([spec["episode_id"] for spec in specs])
         is_whole_batch = places is None
@@ -81,7 +83,7 @@ class ThreadRunner:
         missing = [spec for spec in specs if spec["episode_id"] not in known]
         new, failed = self._run_all(missing, phase, places)
         if self._stopping.is_set():
-            raise StoppedError("stopped; what has finished is saved")
+            raise self._over_budget or StoppedError("stopped; what has finished is saved")
         nothing = is_whole_batch and failed and not new and not known
         if nothing and all(isinstance(error, TransientError) for error in failed.values()):
             raise TransientError(f"no episode of {phase} got a result: {next(iter(failed.values()))}")
@@ -123,6 +125,9 @@ class ThreadRunner:
     ) -> None:
         try:
             rows[spec["episode_id"]] = future.result()
+        except BudgetError as error:
+            self._over_budget = error
+            self.stop()
         except (GraphDrained, StoppedError):
             self._stopping.set()
         except SetupError:

@@ -31,6 +31,8 @@ from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
 from checkpoints.savers import close_saver, open_saver
 from memory.store import MemoryStore
+from models.meter import Meter
+from models.roles import Models, RoleModel
 from prompts.registry import PromptRegistry
 from rewards.combine import RewardTable
 from runtime.build import Services
@@ -155,11 +157,11 @@ def ratchet(episodes: int, memories: int, folder: Path, clock: Clock | None = No
     settings = load_settings(home=folder, concurrency=1, memories=memories, batch_size=500, model="offline")
     home = open_home(folder)
     contents = ContentStore(home)
-    model = FakeListChatModel(responses=[ANSWER])
+    model = RoleModel(model=FakeListChatModel(responses=[ANSWER]), model_id="fake")
+    models = Models({"generate": model}, meter=Meter(home))
     services = Services(
         settings=settings, home=home, contents=contents, tasks=TaskShelf(contents), ledger=Ledger(home),
-        memory=MemoryStore(home), prompts=PromptRegistry(home), optimisations=OptimisationLog(home), model=model,
-        proposing_model=model,
+        memory=MemoryStore(home), prompts=PromptRegistry(home), optimisations=OptimisationLog(home), models=models,
         sandbox=InstantSandbox(), rewards=RewardTable(),
     )  # fmt: skip
     plan = plan_run(settings, [trivial_task(n) for n in range(episodes)], "trivial", services)

@@ -52,7 +52,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
         yield _guarded(name, check, settings)
     for layer, active, detail in examine():
         yield Check(f"  {layer}", "ok" if active else "note", detail)
-    for provider, (variable, _, _) in PROVIDERS.items():
+    for provider, (variable, _) in PROVIDERS.items():
         found = bool(os.environ.get(variable))
         yield Check(provider, "ok" if found else "note", f"{variable} is {'set' if found else 'not set'}")
     yield Check("offline", "ok", "the built-in model needs no key")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.prompts import app as prompts_app
-from state.errors import RatchetError, SetupError, StoppedError
+from state.errors import BudgetError, RatchetError, SetupError, StoppedError
 
 EXIT_DONE, EXIT_NO_RESULT, EXIT_USAGE, EXIT_STOPPED = 0, 1, 2, 130
 
@@ -126,6 +126,9 @@ def main() -> None:
     """Run the command line; errors become one clear message on stderr and an exit code."""
     try:
         app()
+    except BudgetError as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        sys.exit(EXIT_NO_RESULT)
     except StoppedError as error:
         print(f"\n{error}", file=sys.stderr)
         sys.exit(EXIT_STOPPED)

@@ -18,7 +18,7 @@ from cli.live import watching
 from cli.tables import home_option, print_json, print_summary
 from runtime.build import open_services
 from runtime.settings import load_settings
-from state.errors import StoppedError
+from state.errors import BudgetError, StoppedError
 from tasks.load import load_tasks, resolve_tasks
 
 
@@ -43,6 +43,8 @@ def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: 
             else:
                 with _stopping(learning), watching(tracker, plan.run_id, len(plan.tasks), settings):
                     learning.drive()
+        except BudgetError:
+            raise
         except StoppedError as error:
             raise StoppedError(
                 f"stopped: {tracker.counts.finished} episodes of {plan.run_id} are saved. "

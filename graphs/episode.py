@@ -18,11 +18,17 @@ from nodes.review import review
 from nodes.reward import reward
 from runtime.context import Context
 from state.episode import EpisodeState
-from state.errors import TransientError
+from state.errors import ExhaustedError, TransientError
 
 Node = TypeVar("Node", bound=Callable[..., Any])
 
-RETRY = RetryPolicy(retry_on=TransientError, max_attempts=4, initial_interval=1.0, backoff_factor=4.0)
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether a node that raised this may succeed at once; model calls have been tried again already."""
+    return isinstance(error, TransientError) and not isinstance(error, ExhaustedError)
+
+
+RETRY = RetryPolicy(retry_on=is_passing, max_attempts=4, initial_interval=1.0, backoff_factor=4.0)
 
 
 def episode_graph(context: type[Any] = Context) -> StateGraph[EpisodeState, Context, EpisodeState, EpisodeState]:

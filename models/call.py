@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.ai import add_ai_message_chunks
 
+from models.errors import classified
+from models.prices import Price
 from state.episode import Effort, Usage
-from state.errors import PermanentError, RatchetError, SetupError, TransientError
+from state.errors import PermanentError, RatchetError, TransientError
 from state.message import Message
 
-RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-SETUP_STATUS = frozenset({401, 404})  # a wrong key or name refuses every call: one answer is enough
-FREE_MODELS = frozenset({"offline-synth", "recorded"})
+CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"})
+REFUSED = frozenset({"content_filter", "refusal"})
+# What kinds of models LangChain reaches over a wire: their answers say why they end, or were cut off on the way.
+REMOTE = frozenset({"openai-chat", "anthropic-chat"})
 
 
 class Address(TypedDict):
@@ -33,32 +37,51 @@ class Answer:
 
     text: str
     finish: Literal["stop", "length"]
+    """length: it was cut off at a limit of tokens. Asking again would cut it off again, so it counts as it is."""
     usage: Usage
     effort: Effort | None = None
     """Where the model reports it, as `response_metadata["effort"]`."""
 
 
-def ask(model: BaseChatModel, messages: Sequence[Message], address: Address) -> Answer:
-    """Ask a chat model.
+def ask(
+    model: BaseChatModel,
+    messages: Sequence[Message],
+    address: Address | None = None,
+    *,
+    price: Price | None = None,
+    stream: bool = False,
+) -> Answer:
+    """Ask a chat model, once.
 
-    Raises TransientError for what is worth another try (timeouts, lost connections, rate limits, server errors),
-    PermanentError for what is not (a refused request, no recorded answer), SetupError for a wrong key, name or address.
+    Raises TransientError for what is worth another try (timeouts, lost connections, rate limits, server errors, an
+    answer that broke off), PermanentError for what is not (a refused request or content, no recorded answer),
+    SetupError for a wrong key, name or address.
     """
     asked = [_message(m) for m in messages]
     started = time.monotonic()
+    kind = model._llm_type  # LangChain's public name for what kind of model this is
     try:
-        # _llm_type is LangChain's public name for what kind of model this is
-        message = model.invoke(asked, address=address) if model._llm_type == "recorded" else model.invoke(asked)
+        if kind == "recorded":
+            message = model.invoke(asked, address=address)
+        else:
+            message = _streamed(model, asked) if stream else model.invoke(asked)
     except RatchetError:
         raise
     except Exception as error:
-        raise _classified(error) from error
+        raise classified(error) from error
     return Answer(
+        finish=_finish(message, kind),
         text=_text(message),
-        finish=_finish(message),
-        usage=_usage(message, time.monotonic() - started),
+        usage=_usage(message, time.monotonic() - started, price),
         effort=message.response_metadata.get("effort"),
     )
+
+
+def _streamed(model: BaseChatModel, asked: Sequence[BaseMessage]) -> AIMessage:
+    chunks = [chunk for chunk in model.stream(list(asked)) if isinstance(chunk, AIMessageChunk)]
+    if not chunks:
+        raise TransientError("the model's answer broke off before it began", reason="broken answer")
+    return add_ai_message_chunks(*chunks)
 
 
 def code_in(text: str, entry_point: str, prompt: str) -> str:
@@ -124,32 +147,25 @@ def _text(message: AIMessage) -> str:
     return text
 
 
-def _finish(message: AIMessage) -> Literal["stop", "length"]:
-    reason = message.response_metadata.get("finish_reason") or message.response_metadata.get("stop_reason")
-    return "length" if reason in ("length", "max_tokens") else "stop"
+def _finish(message: AIMessage, kind: str) -> Literal["stop", "length"]:
+    """Return why the answer ended; raises TransientError when it just broke off, PermanentError when it was refused."""
+    told = message.response_metadata
+    reason = told.get("finish_reason") or told.get("stop_reason")
+    if not reason and told.get("status"):  # OpenAI's responses interface
+        reason = (told.get("incomplete_details") or {}).get("reason") or told["status"]
+    if reason in REFUSED:
+        raise PermanentError(f"the model's provider refused the content ({reason})")
+    if not reason and kind in REMOTE:
+        raise TransientError("the model's answer broke off: it has no finish reason", reason="broken answer")
+    return "length" if reason in CUT_OFF else "stop"
 
 
-def _usage(message: AIMessage, seconds: float) -> Usage:
+def _usage(message: AIMessage, seconds: float, price: Price | None) -> Usage:
     counted = message.usage_metadata
-    free = message.response_metadata.get("model_name") in FREE_MODELS
+    cost = price.of(counted) if price and counted else None
     return {
         "prompt_tokens": counted["input_tokens"] if counted else 0,
         "completion_tokens": counted["output_tokens"] if counted else 0,
-        "cost_usd": 0.0 if free else None,
+        "cost_usd": 0.0 if price is not None and price.is_free else cost,
         "model_s": seconds,
     }
-
-
-def _classified(error: Exception) -> RatchetError:
-    """Sort a provider's error by its HTTP status, or by its name where there is none."""
-    status = getattr(error, "status_code", None)
-    what = f"{type(error).__name__}: {str(error)[:300]}"
-    if status in RETRY_STATUS:
-        return TransientError(f"the model answered {status}: {what}")
-    if status in SETUP_STATUS:
-        return SetupError(f"the model refused with {status}: check its name, its key and its address. It said: {what}")
-    if status is not None:
-        return PermanentError(f"the model refused the request with {status}: {what}")
-    if re.search(r"Timeout|Connection|Protocol|Network|ReadError|JSONDecode", type(error).__name__):
-        return TransientError(f"the model could not be reached: {what}")
-    return PermanentError(f"the model call failed: {what}")

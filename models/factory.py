@@ -4,15 +4,16 @@ import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
 
 from state.errors import SetupError
 
-# Environment variable that holds the key, and the name of the chat model class in its package.
+# Environment variables: the key; another address than the provider's own.
 PROVIDERS = {
-    "openai": ("OPENAI_API_KEY", "langchain_openai", "ChatOpenAI"),
-    "anthropic": ("ANTHROPIC_API_KEY", "langchain_anthropic", "ChatAnthropic"),
+    "openai": ("OPENAI_API_KEY", ("OPENAI_BASE_URL", "OPENAI_API_BASE")),
+    "anthropic": ("ANTHROPIC_API_KEY", ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_URL")),
 }
 HELP = "offline, recorded:FILE, openai:NAME (or any OpenAI-compatible server with --base-url), anthropic:NAME"
 
@@ -25,6 +26,12 @@ class ModelSpec:
     base_url: str | None = None
     """Of an OpenAI-compatible server (vLLM, Ollama, llama.cpp, LM Studio)."""
     temperature: float | None = None
+    max_tokens: int | None = None
+    """Of an answer, reasoning included; None: the provider's own limit."""
+    stream: bool = False
+    """Receive answers piece by piece: a stalled one is noticed after `timeout_s` between two pieces."""
+    key_variable: str | None = None
+    """Environment variable that holds the key, where it is not the provider's usual one."""
     timeout_s: float = 120.0
     budget: int = 20_000
     """Candidates that the offline model may try per answer."""
@@ -51,6 +58,28 @@ def make_model(spec: ModelSpec) -> BaseChatModel:
     raise SetupError(f"unknown model {spec.name!r}. Models: {HELP}")
 
 
+def close_model(model: BaseChatModel) -> None:
+    """End what a model keeps open: connections, processes."""
+    client = getattr(model, "http_client", None) or model.__dict__.get("_client") or model
+    close = getattr(client, "close", None)
+    if close is not None:
+        close()
+
+
+def address_of(name: str, base_url: str | None) -> str | None:
+    """Return the base URL a model is reached at: the given one, or its provider's variable; None: the provider's own.
+
+    Raises SetupError for an address that holds a password: addresses are stored in plain text.
+    """
+    provider = name.partition(":")[0]
+    if provider not in PROVIDERS:
+        return None
+    found = base_url or next(filter(None, map(os.environ.get, PROVIDERS[provider][1])), None)
+    if found and urlsplit(found).password:
+        raise SetupError("the base URL holds a password, and addresses are stored: put it into the key's variable")
+    return found
+
+
 def model_id(model: BaseChatModel, spec: ModelSpec) -> str:
     """Return what tells this model's answers from another's: name, settings, and for recorded answers their content."""
     content = getattr(model, "content_digest", None)
@@ -59,29 +88,58 @@ def model_id(model: BaseChatModel, spec: ModelSpec) -> str:
         parts.append(spec.base_url)
     if spec.temperature is not None:
         parts.append(f"temperature={spec.temperature:g}")
+    if spec.max_tokens is not None:
+        parts.append(f"max_tokens={spec.max_tokens}")
     if spec.name == "offline":
         parts += [version("ratchet"), f"budget={spec.budget}"]  # another release may search otherwise
     return " ".join(parts)
 
 
 def _provider_model(provider: str, name: str, spec: ModelSpec) -> BaseChatModel:
-    from importlib import import_module
-
-    key_variable, module, class_name = PROVIDERS[provider]
-    key = os.environ.get(key_variable)
-    if not key and not spec.base_url:
+    variable = spec.key_variable or PROVIDERS[provider][0]
+    key = os.environ.get(variable)
+    if not key and (spec.key_variable or not spec.base_url):
         raise SetupError(
-            f"{spec.name} needs a key: set {key_variable} in the environment. Without one, try --model offline"
+            f"{spec.name} needs a key: set {variable} in the environment or in .env. Without one, try --model offline"
         )
     arguments: dict[str, object] = {
         "model": name,
         "api_key": key or "none",
         "timeout": spec.timeout_s,
-        "max_retries": 0,  # the graph's retry policy does it: one place
+        "max_retries": 0,  # models.roles does it: one place
     }
     if spec.base_url:
         arguments["base_url"] = spec.base_url
     if spec.temperature is not None:
         arguments["temperature"] = spec.temperature
-    model: BaseChatModel = getattr(import_module(module), class_name)(**arguments)
+    return _openai(arguments, spec) if provider == "openai" else _anthropic(arguments, spec)
+
+
+def _openai(arguments: dict[str, object], spec: ModelSpec) -> BaseChatModel:
+    from langchain_openai import ChatOpenAI
+
+    from models.wire import wire_client
+
+    if spec.max_tokens is not None and spec.base_url:
+        arguments["extra_body"] = {"max_tokens": spec.max_tokens}  # other servers do not know the newer name
+    elif spec.max_tokens is not None:
+        arguments["max_tokens"] = spec.max_tokens
+    model: BaseChatModel = ChatOpenAI(
+        **arguments,  # type: ignore[arg-type]
+        stream_usage=spec.stream,
+        http_client=wire_client(spec.timeout_s),
+    )
+    return model
+
+
+def _anthropic(arguments: dict[str, object], spec: ModelSpec) -> BaseChatModel:
+    from langchain_anthropic import ChatAnthropic
+
+    from models.wire import wire_client
+
+    if spec.max_tokens is not None:
+        arguments["max_tokens"] = spec.max_tokens
+    model = ChatAnthropic(**arguments)  # type: ignore[arg-type]
+    # a cached property of the class: LangChain takes no HTTP client here
+    model.__dict__["_client"] = model._client.with_options(http_client=wire_client(spec.timeout_s))
     return model

@@ -6,7 +6,8 @@ from typing import TypedDict
 
 from langgraph.runtime import Runtime
 
-from models.call import Address, ask, code_in
+from models.call import Address, code_in
+from models.roles import Question
 from prompts.render import PastAttempt, generation_messages
 from runtime.context import Context
 from state.episode import Attempt, EpisodeSpec, Recollection
@@ -46,7 +47,14 @@ def generate(state: GenerateReads, runtime: Runtime[Context]) -> GenerateWrites:
         "repeat": episode["repeat"],
         "attempt": len(attempts),
     }
-    answer = ask(context.model, messages, address)
+    question = Question(
+        messages=messages,
+        run_id=episode["run_id"],
+        cause=f"{episode['episode_id']}:generate:{len(attempts)}",
+        sample=episode["repeat"],
+        address=address,
+    )
+    answer = context.models.ask("generate", question)
     code = code_in(answer.text, task["entry_point"], task["prompt"])
     request, text, program = context.contents.put(canonical(messages), answer.text, code)
     attempt: Attempt = {

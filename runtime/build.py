@@ -1,20 +1,26 @@
 """Settings become services."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-
-from langchain_core.language_models import BaseChatModel
 
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
 from memory.store import MemoryStore
-from models.factory import ModelSpec, make_model
+from models.cache import AnswerCache
+from models.factory import ModelSpec, address_of, make_model, model_id
+from models.limits import RateLimit
+from models.meter import Meter
+from models.prices import price_of
+from models.retry import Retries
+from models.roles import Models, RoleModel
 from prompts.registry import PromptRegistry
 from rewards.combine import RewardTable
-from runtime.settings import Settings, load_settings
+from runtime.settings import RoleSettings, Settings, load_settings
 from runtime.shelf import TaskShelf
 from sandbox.local import LocalSandbox
 from sandbox.protocol import Sandbox
+from state.errors import SetupError
+from state.role import ROLES, Role
 from storage.contents import ContentStore
 from storage.engine import Home, open_home
 
@@ -31,30 +37,67 @@ class Services:
     memory: MemoryStore
     prompts: PromptRegistry
     optimisations: OptimisationLog
-    model: BaseChatModel
-    proposing_model: BaseChatModel
+    models: Models
     sandbox: Sandbox
     rewards: RewardTable
 
     def close(self) -> None:
         """End the workers and close the databases."""
         self.sandbox.close()
-        for model in (self.model, self.proposing_model):
-            close_model = getattr(model, "close", None)
-            if close_model is not None:
-                close_model()
+        self.models.close()
         self.memory.close()
         self.home.close()
 
 
-def model_spec(settings: Settings) -> ModelSpec:
-    """Return which model the settings ask for."""
-    return ModelSpec(
-        name=settings.model,
+def model_spec(settings: Settings, role: Role = "generate") -> ModelSpec:
+    """Return which model the settings ask for in a role."""
+    given = settings.roles.get(role) or RoleSettings(
+        model=settings.model,
         base_url=settings.base_url,
         temperature=settings.temperature,
+        key_env=settings.key_env,
+    )
+    return ModelSpec(
+        name=given.model,
+        base_url=address_of(given.model, given.base_url),
+        temperature=given.temperature,
+        max_tokens=settings.max_tokens,
+        stream=settings.stream,
+        key_variable=given.key_env,
         timeout_s=settings.model_timeout_s,
         budget=settings.budget,
+    )
+
+
+def make_role_models(settings: Settings) -> dict[Role, RoleModel]:
+    """Make the models of all roles; roles with the same model share it and its rate limit.
+
+    Raises SetupError for an unknown model, a missing key, or a cap on money where a price is unknown.
+    """
+    made: dict[ModelSpec, RoleModel] = {}
+    specs = {role: model_spec(settings, role) for role in ROLES}
+    for spec in specs.values():
+        if spec not in made:
+            made[spec] = _role_model(spec, settings)
+    return {role: made[spec] for role, spec in specs.items()}
+
+
+def _role_model(spec: ModelSpec, settings: Settings) -> RoleModel:
+    price = price_of(spec.name, spec.base_url, settings.prices)
+    if price is None and settings.max_cost_usd is not None:
+        raise SetupError(
+            f"--max-cost needs prices, and that of {spec.name} is unknown. Give it in ratchet.toml, in dollars per "
+            f'million tokens: [prices."{spec.name}"] input = 1.0, output = 2.0'
+        )
+    limited = settings.requests_per_minute is not None or settings.tokens_per_minute is not None
+    model = make_model(spec)
+    return RoleModel(
+        model=model,
+        model_id=model_id(model, spec),
+        price=price,
+        limit=RateLimit(settings.requests_per_minute, settings.tokens_per_minute) if limited else None,
+        stream=spec.stream,
+        max_tokens=spec.max_tokens,
     )
 
 
@@ -65,9 +108,7 @@ def open_services(settings: Settings) -> Services:
     the settings require refuses its first program.
     """
     rewards = RewardTable(settings.rewards)
-    model = make_model(model_spec(settings))
-    other = settings.optimiser.model
-    proposing_model = make_model(replace(model_spec(settings), name=other, base_url=None)) if other else model
+    by_role = make_role_models(settings)
     home = open_home(settings.home)
     contents = ContentStore(home)
     return Services(
@@ -79,8 +120,12 @@ def open_services(settings: Settings) -> Services:
         memory=MemoryStore(home),
         prompts=PromptRegistry(home),
         optimisations=OptimisationLog(home),
-        model=model,
-        proposing_model=proposing_model,
+        models=Models(
+            by_role,
+            retries=Retries(count=settings.retries, first_wait_s=settings.retry_wait_s),
+            meter=Meter(home, settings.max_cost_usd),
+            cache=AnswerCache(home) if settings.cache_answers else None,
+        ),
         sandbox=LocalSandbox(require=settings.require_isolation),
         rewards=rewards,
     )

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypedDict
 
-from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
 from memory.store import MemoryStore
+from models.roles import Models
 from prompts.registry import PromptRegistry
 from rewards.combine import RewardTable
 from runtime.settings import Settings
@@ -25,8 +25,7 @@ from telemetry.events import Sink, ignore
 
 # Fields of Context that runtime.build.Services fills.
 SERVICES = (
-    "settings", "contents", "tasks", "ledger", "memory", "prompts", "optimisations", "model", "proposing_model",
-    "sandbox", "rewards",
+    "settings", "contents", "tasks", "ledger", "memory", "prompts", "optimisations", "models", "sandbox", "rewards",
 )  # fmt: skip
 
 
@@ -62,9 +61,8 @@ class Context:
     memory: MemoryStore = field(default_factory=partial(_default, "memory"))
     prompts: PromptRegistry = field(default_factory=partial(_default, "prompts"))
     optimisations: OptimisationLog = field(default_factory=partial(_default, "optimisations"))
-    model: BaseChatModel = field(default_factory=partial(_default, "model"))
-    proposing_model: BaseChatModel = field(default_factory=partial(_default, "proposing_model"))
-    """Asked for better prompts."""
+    models: Models = field(default_factory=partial(_default, "models"))
+    """Chat models by role: `context.models.ask("reflect", Question(…))`."""
     sandbox: Sandbox = field(default_factory=partial(_default, "sandbox"))
     rewards: RewardTable = field(default_factory=partial(_default, "rewards"))
     checkpointer: BaseCheckpointSaver[Any] | None = None

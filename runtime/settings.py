@@ -1,9 +1,12 @@
-"""Settings: arguments over environment (RATCHET_*) over ratchet.toml over defaults."""
+"""Settings: arguments over environment (RATCHET_*, also from a .env file) over ratchet.toml over defaults."""
 
+import os
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
+from dotenv import load_dotenv
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -13,13 +16,23 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from models.prices import Price
 from rewards.combine import DEFAULT_WEIGHTS
+from runtime.complaints import in_plain_words
 from state.errors import SetupError
+from state.role import Role
 from state.task import SPLITS, Split
 
 SETTINGS_FILE = Path("ratchet.toml")
+OTHER_VARIABLES: frozenset[str] = frozenset()  # RATCHET_ variables that are no settings, such as keys
+ENV_FILE = Path(".env")
+ENV_PREFIX = "RATCHET_"
 # What a run's results do not depend on: the same run may be continued with other values of these.
-INDEPENDENT = frozenset({"home", "concurrency", "require_isolation", "prompts"})  # a prompt set counts by its id
+# (a prompt set counts by its id)
+INDEPENDENT = frozenset(
+    {"home", "concurrency", "require_isolation", "prompts", "key_env", "stream", "model_timeout_s", "retries"}
+    | {"retry_wait_s", "requests_per_minute", "tokens_per_minute", "max_cost_usd", "cache_answers", "prices"}
+)
 
 
 class SandboxSettings(BaseModel):  # no BaseSettings: that would read CPU_S and MEMORY_MB from the environment
@@ -39,8 +52,6 @@ class OptimiserSettings(BaseModel):
 
     proposers: list[str] = []
     """In the order of their turns; empty: those that suit the model."""
-    model: str | None = None
-    """Chat model that proposes; None: the model that is optimised."""
     components: list[str] = ["system", "skills"]
     """What a rewriting proposer may change, in turn."""
     iterations: int = Field(default=40, ge=1)
@@ -65,11 +76,22 @@ class OptimiserSettings(BaseModel):
     """Of one component: a longer proposal is refused."""
 
 
+class RoleSettings(BaseModel):
+    """The model of a role, where it is not the one that writes programs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    base_url: str | None = None
+    temperature: float | None = Field(None, ge=0, le=2)
+    key_env: str | None = None
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RATCHET_", env_nested_delimiter="__", toml_file=SETTINGS_FILE, extra="forbid"
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", toml_file=SETTINGS_FILE, extra="forbid"
     )
 
     home: Path = Path(".ratchet")
@@ -77,7 +99,29 @@ class Settings(BaseSettings):
     model: str = "offline"
     base_url: str | None = None
     temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(None, ge=1)
+    """Of one answer, reasoning included; None: the provider's own limit."""
+    key_env: str | None = None
+    """Environment variable that holds the model's key, where it is not the provider's usual one."""
+    roles: dict[Role, RoleSettings] = Field(default_factory=dict)
+    """Models for reflect, review and propose; a role without one uses `model`."""
+    stream: bool = False
+    """Receive answers piece by piece: a stalled one is noticed sooner."""
     model_timeout_s: float = Field(120.0, gt=0)
+    """For connecting, and between two pieces of an answer."""
+    retries: int = Field(5, ge=0, le=100)
+    """Tries of a model call after the first."""
+    retry_wait_s: float = Field(1.0, ge=0, le=600)
+    """Before the first retry; it doubles up to 60 s, and a server's Retry-After goes before it."""
+    requests_per_minute: int | None = Field(None, ge=1)
+    """To each model."""
+    tokens_per_minute: int | None = Field(None, ge=1)
+    max_cost_usd: float | None = Field(None, gt=0)
+    """What a run may spend on models; it stops there, and continues with more."""
+    cache_answers: bool = False
+    """Keep answers by what was asked, and ask nothing twice."""
+    prices: dict[str, Price] = Field(default_factory=dict)
+    """By model, such as openai:qwen3, in US dollars per million tokens; they go before the bundled ones."""
     budget: int = Field(20_000, ge=1)
     """Candidates that the offline model may try per answer."""
     attempts: int = Field(3, ge=1, le=20)
@@ -133,15 +177,30 @@ class Settings(BaseSettings):
 def load_settings(**given: Any) -> Settings:
     """Read the settings; arguments that are None count as not given.
 
+    A `.env` file in the working directory adds to the environment what it does not hold yet, keys included.
     Raises SetupError that names the setting and what it may be.
     """
     try:
+        load_dotenv(ENV_FILE)
+    except (UnicodeDecodeError, OSError) as error:
+        raise SetupError(f"{ENV_FILE}: {error}") from error
+    try:
+        _refuse_unknown_variables()
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
-        raise SetupError("settings: " + "; ".join(lines)) from error
+        raise SetupError("settings: " + in_plain_words(error, list(Settings.model_fields))) from error
     except SettingsError as error:
         example = """RATCHET_SPLITS='["train", "test"]'"""
         raise SetupError(f"settings: {error}: lists and tables are written as JSON there, like {example}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SetupError(f"{SETTINGS_FILE}: {error}") from error
+
+
+def _refuse_unknown_variables() -> None:
+    """Raise SetupError for a RATCHET_ variable that means nothing: a misspelt limit would be no limit."""
+    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.upper().startswith(ENV_PREFIX) and name.upper().partition("__")[0] not in known | OTHER_VARIABLES:
+            near = get_close_matches(name.upper(), known | OTHER_VARIABLES, n=1, cutoff=0.75)
+            hint = f"did you mean {near[0]}?" if near else "`ratchet run --help` lists the settings"
+            raise SetupError(f"settings: {name} in the environment is no setting: {hint}")

@@ -100,6 +100,14 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     return connection.exec_driver_sql(sql, [dict(row) for row in rows]).rowcount
 
 
+def add_amounts(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add each row's `amount` to the one its key has so far."""
+    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
+    insertion = kind.insert(table)
+    added = {"amount": table.c.amount + insertion.excluded.amount}
+    connection.execute(insertion.on_conflict_do_update(index_elements=list(table.primary_key), set_=added), list(rows))
+
+
 @lru_cache(maxsize=64)
 def _insert_new(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
     # kept: building and compiling the statement costs more than the insert

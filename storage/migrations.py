@@ -16,7 +16,8 @@ def _optimisations(connection: Connection) -> None:
 
 
 # One step per version after the first: MIGRATIONS[n] brings version n + 1 to n + 2.
-MIGRATIONS: list[Callable[[Connection], None]] = [_optimisations]
+# A step that only adds tables makes those that are missing.
+MIGRATIONS: list[Callable[[Connection], None]] = [_optimisations, metadata.create_all]
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 
 

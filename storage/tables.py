@@ -93,6 +93,25 @@ failures = Table(
     Column("failed_at", Float, nullable=False),
 )
 
+# What the model calls of a run came to, added up as they happen; retries are measures of their own.
+model_use = Table(
+    "model_use",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("role", String(16), primary_key=True),  # generate, reflect, review, propose
+    Column("model", String(200), primary_key=True),
+    Column("measure", String(64), primary_key=True),  # calls, prompt_tokens, cost_usd, "retry: 429", …
+    Column("amount", Float, nullable=False),
+)
+
+# Answers of models by what was asked, where the user wants them kept.
+cached_answers = Table(
+    "cached_answers",
+    metadata,
+    Column("question", String(64), primary_key=True),  # digest of model, messages and sample
+    Column("answer", Text, nullable=False),  # JSON
+)
+
 # The memory. `memories` and what hangs on it are the truth; every search index is derived from them.
 memories = Table(
     "memories",

@@ -14,6 +14,7 @@ from langgraph.runtime import Runtime
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
 from memory.store import MemoryStore
+from models.roles import models_with
 from prompts.registry import PromptRegistry, shipped_prompt_set
 from rewards.combine import RewardTable
 from runtime.context import Context
@@ -102,8 +103,7 @@ def context(home: Home, contents: ContentStore, sandbox: LocalSandbox) -> Iterat
         memory=memory,
         prompts=PromptRegistry(home),
         optimisations=OptimisationLog(home),
-        model=model,
-        proposing_model=model,
+        models=models_with(model),
         sandbox=sandbox,
         rewards=RewardTable(),
         clock=lambda: 1000.0,

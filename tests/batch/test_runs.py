@@ -37,7 +37,15 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_once(folder: Path, adder: LoopbackModel, tasks: int = 10, **given: Any) -> RunSummary:
     """Run the add tasks to the end, as `ratchet run` does."""
     settings = load_settings(
-        **{"model": "openai:adder", "base_url": adder.base_url, "home": folder / "home", "batch_size": 6} | given
+        **{
+            "model": "openai:adder",
+            "base_url": adder.base_url,
+            "home": folder / "home",
+            "batch_size": 6,
+            "retries": 1,
+            "retry_wait_s": 0.001,
+        }
+        | given
     )
     loaded = load_tasks(write_tasks(folder / "tasks.jsonl", tasks))
     services = open_services(settings)

@@ -10,6 +10,7 @@ from checkpoints.savers import close_saver, open_saver
 from checkpoints.story import episode_story
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
+from models.roles import models_with
 from runtime.context import Context
 from state.episode import EpisodeSpec
 from state.errors import SetupError
@@ -34,7 +35,7 @@ def driven(
 
     def drive_one(*answers: str, **given: object) -> EpisodeSpec:
         episode = episode_of(task_of(), **given)
-        world = replace(context, model=FakeListChatModel(responses=list(answers)))
+        world = replace(context, models=models_with(FakeListChatModel(responses=list(answers))))
         graph = episode_graph().compile(checkpointer=saver)
         drive(graph, thread_config(episode["episode_id"], "v"), {"episode": episode}, world)
         return episode

@@ -9,7 +9,7 @@ import pytest
 from langchain_core.language_models import FakeListChatModel
 
 from models.call import Address, Answer, ask, code_in
-from models.factory import ModelSpec, make_model
+from models.factory import ModelSpec, close_model, make_model
 from state.errors import PermanentError, RatchetError, SetupError, TransientError
 
 ADDRESS: Address = {"task_id": "t", "prompt": "", "repeat": 0, "attempt": 0}
@@ -154,7 +154,10 @@ def server(reply: Reply, requests: list[dict[str, Any]]) -> Iterator[str]:
 
 def asked(base_url: str) -> Answer:
     model = make_model(ModelSpec(name="openai:m", base_url=base_url, timeout_s=10.0))
-    return ask(model, [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}], ADDRESS)
+    try:
+        return ask(model, [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}], ADDRESS)
+    finally:
+        close_model(model)
 
 
 @pytest.mark.parametrize(("finish", "ours"), [("stop", "stop"), ("length", "length")])

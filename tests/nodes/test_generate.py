@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from models.recorded import RecordedAnswer, RecordedChatModel
+from models.roles import models_with
 from nodes.generate import generate
 from state.episode import Attempt
 from state.errors import PermanentError, SetupError
@@ -33,7 +34,7 @@ def generated(episode_of: Any, task_of: Any, runtime_with: Any) -> Callable[...,
 
     def run(model: Any, memories: Any = (), attempts: Any = (), **given: Any) -> Attempt:
         state: Any = {"episode": episode_of(task_of(), **given), "memories": list(memories), "attempts": list(attempts)}
-        [attempt] = generate(state, runtime_with(model=model))["attempts"]
+        [attempt] = generate(state, runtime_with(models=models_with(model)))["attempts"]
         return attempt
 
     return run
