@@ -1,34 +1,31 @@
 """Forgetting for good: the text leaves every row, every quotation and the files' free space."""
 
-import json
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from memory.log import Change
-from memory.record import Record
+from memory.record import Record, Scope
 from memory.records import DEFAULT_ACTOR, Records
 from memory.writer import Writer
 from state.errors import TransientError
 from storage.contents import digest_of
 from storage.engine import Home
+from storage.redaction import overwrite_freed, quotable, redact_files, redact_rows, redacted
 from storage.tables import (
-    contents,
     embedding_cache,
     memories,
     memory_groups,
     memory_links,
+    memory_log,
     memory_origins,
     memory_uses,
     memory_vectors,
     memory_versions,
 )
 
-FORGOTTEN = "[forgotten]"
-LEAST_QUOTATION = 12  # characters: shorter texts are not looked for in what quotes them
 _BY_MEMORY = (memory_groups, memory_origins, memory_uses, memory_vectors, memory_versions)
 
 Purger = Callable[[Sequence[str]], int]  # removes texts from a store of its own; returns how many places it changed
@@ -36,33 +33,53 @@ Purger = Callable[[Sequence[str]], int]  # removes texts from a store of its own
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was forgotten: ids, summaries that went with them, and places that quoted them."""
+    """What was forgotten: ids, what went with them, and places that quoted them."""
 
     memory_ids: Sequence[str]
     summaries: Sequence[str]
-    quotations: int
+    twins: Sequence[str]  # memories of the same scope that said the same
+    redacted: Sequence[str]  # memories of the same scope that quoted one: they stay, without the quotation
+    elsewhere: Sequence[str]  # memories of other scopes that say it as well: they stay as they are
+    quotations: int  # stored texts, rows, files and checkpoints that quoted them
 
 
 def forget(
-    records: Records, memory_ids: Sequence[str], *, actor: str = DEFAULT_ACTOR, purgers: Sequence[Purger] = ()
+    records: Records,
+    memory_ids: Sequence[str],
+    *,
+    actor: str = DEFAULT_ACTOR,
+    everywhere: bool = False,
+    purgers: Sequence[Purger] = (),
 ) -> Forgotten:
-    """Purge memories: rows, earlier versions, vectors, cached embeddings, quotations in stored texts, WAL, free pages.
+    """Purge memories: rows, versions, vectors, cached embeddings, and their texts wherever the home quotes them.
 
-    A summary of a forgotten memory goes with it, and its other members come back. The audit trail keeps that there was
-    a memory and that it was forgotten, by digest. `purgers` reach stores of other packages: checkpoints that quote it.
-    Ids that do not exist are passed over, so that forgetting again finishes what was interrupted.
+    A summary of a forgotten memory goes with it, and its other members come back. Memories of the same scope that say
+    the same go as well, and those that quote it lose the quotation; `everywhere` extends this to all scopes. The audit
+    trail keeps, by digest, that there was a memory and that it was forgotten. `purgers` reach stores of other packages;
+    the rows go last, so that after an interruption the same call finds the texts again and finishes.
+    Raises TransientError when another process is reading, so that deleted text stays in a file: then run it again.
     """
     with records.changing(actor=actor) as writer:
-        doomed = writer.read(memory_ids)
-        summaries = _summaries(writer, list(doomed))
-        doomed |= summaries
-        texts = _texts(writer.connection, list(doomed.values()))
+        asked = writer.read(memory_ids)
+        summaries = _summaries(writer, list(asked))
+        texts = _texts(writer.connection, [*asked.values(), *summaries.values()])
+        wanted = quotable(texts)
+        scopes = [Scope()] if everywhere else sorted({record.scope for record in asked.values()}, key=str)
+        others = _quoting(writer, wanted, [*asked, *summaries])
+        within = {one: record for one, record in others.items() if any(scope.covers(record.scope) for scope in scopes)}
+        twins = {one: record for one, record in within.items() if _says_nothing_else(record, wanted)}
+        summaries |= _summaries(writer, [one for one in twins if one not in summaries])
+        doomed = asked | twins | summaries
+        quotations = redact_files(records.home, wanted) + sum(purge(wanted) for purge in purgers) if wanted else 0
         _restore_members(writer, summaries, doomed)
         erase(writer, doomed, texts)
-        quotations = _redact(writer.connection, [one for one in texts if len(one) >= LEAST_QUOTATION])
-    quotations += sum(purge(texts) for purge in purgers)
+        quoting = {one: record for one, record in within.items() if one not in doomed}
+        for record in quoting.values():
+            writer.redact(record, lambda stored: redacted(stored, wanted))
+        quotations += redact_rows(writer.connection, wanted, spared=[memories, memory_log]) if wanted else 0
     compact(records.home)
-    return Forgotten([one for one in doomed if one not in summaries], list(summaries), quotations)
+    elsewhere = [one for one in others if one not in within and one not in doomed]
+    return Forgotten(list(asked), list(summaries), list(twins), list(quoting), elsewhere, quotations)
 
 
 def compact(home: Home) -> None:
@@ -77,25 +94,18 @@ def compact(home: Home) -> None:
         raise TransientError(f"another process is reading {home.folder}: run it again to finish the purge")
 
 
-def redacted(stored: str, texts: Sequence[str]) -> str:
-    """Return a stored text without the given ones, also where JSON has escaped them up to two times."""
-    for one in texts:
-        for form in _forms(one):
-            stored = stored.replace(form, FORGOTTEN)
-    return stored
+def _quoting(writer: Writer, wanted: Sequence[str], known: Sequence[str]) -> dict[str, Record]:
+    """Return the memories, but for the known ones, that hold one of the texts."""
+    c, found = memories.c, []
+    for row in writer.connection.execute(select(c.memory_id, c.text, c.code, c.attributes, c.cause, c.signature)):
+        stored = "\0".join(row[1:])
+        if redacted(stored, wanted) != stored and row[0] not in known:
+            found.append(row[0])
+    return writer.read(found)
 
 
-def _forms(quoted: str) -> list[str]:
-    forms = [quoted]
-    for ascii_only in (False, True):
-        once = json.dumps(quoted, ensure_ascii=ascii_only)[1:-1]
-        forms += [once, json.dumps(once, ensure_ascii=ascii_only)[1:-1]]
-    return sorted(set(forms), key=len, reverse=True)
-
-
-def _secure(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete=ON")  # freed bytes are overwritten at once
+def _says_nothing_else(record: Record, wanted: Sequence[str]) -> bool:
+    return record.text.strip() in wanted or (bool(record.code) and record.code.strip() in wanted)
 
 
 def _summaries(writer: Writer, memory_ids: Sequence[str]) -> dict[str, Record]:
@@ -132,7 +142,7 @@ def _restore_members(writer: Writer, summaries: dict[str, Record], doomed: dict[
 def erase(writer: Writer, doomed: dict[str, Record], texts: Sequence[str] = ()) -> None:
     """Delete memories with all that hangs on them, and the cached embeddings of texts, overwriting the freed bytes."""
     ids, connection = list(doomed), writer.connection
-    _secure(connection)
+    overwrite_freed(connection)
     writer.log(Change(memory_id=one, event="forget", before=record.digest) for one, record in doomed.items())
     for table in (memories, *_BY_MEMORY):
         connection.execute(delete(table).where(table.c.memory_id.in_(ids)))
@@ -140,18 +150,3 @@ def erase(writer: Writer, doomed: dict[str, Record], texts: Sequence[str] = ()) 
     connection.execute(delete(memory_links).where(links.source.in_(ids) | links.target.in_(ids)))
     digests = [digest_of(one) for one in texts]
     connection.execute(delete(embedding_cache).where(embedding_cache.c.digest.in_(digests)))
-
-
-def _redact(connection: Connection, texts: Sequence[str]) -> int:
-    """Take texts out of the content store: what quotes them keeps its address, not the quotation."""
-    if not texts:
-        return 0
-    changed = 0
-    for digest, body in connection.execute(select(contents.c.digest, contents.c.body)).all():
-        stored = zlib.decompress(body).decode("utf-8", "surrogatepass")
-        clean = redacted(stored, texts)
-        if clean != stored:
-            row = {"body": zlib.compress(clean.encode("utf-8", "surrogatepass"), 6)}
-            connection.execute(update(contents).where(contents.c.digest == digest).values(row))
-            changed += 1
-    return changed

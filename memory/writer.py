@@ -1,6 +1,6 @@
 """Changes of records inside one transaction: the row, its audit entry and its place in the log."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,19 @@ class Writer:
             Change(memory_id=record.memory_id, event="update", before=record.digest, after=digest),
             {
                 "text": text, "code": code, "attributes": canonical(dict(kept)), "digest": digest,
+                "fingerprint": fingerprint_of(text, code), "version": record.version + 1,
+            },
+        )  # fmt: skip
+
+    def redact(self, record: Record, clean: Callable[[str], str]) -> None:
+        """Take texts out of a memory; unlike `replace` it keeps no earlier version."""
+        text, code = clean(record.text), clean(record.code)
+        digest = content_digest(text, code)
+        self._change(
+            Change(memory_id=record.memory_id, event="update", before=record.digest, after=digest, cause="redacted"),
+            {
+                "text": text, "code": code, "attributes": clean(canonical(dict(record.attributes))),
+                "cause": clean(record.cause), "signature": clean(record.signature), "digest": digest,
                 "fingerprint": fingerprint_of(text, code), "version": record.version + 1,
             },
         )  # fmt: skip

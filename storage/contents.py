@@ -5,12 +5,15 @@ import json
 import threading
 import zlib
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Dialect, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from state.errors import RatchetError
-from storage.engine import Home, insert_new
+from storage.engine import Home
+from storage.prepared import driver_text
 from storage.tables import contents
 
 KEPT_CHARACTERS = 8_000_000  # of texts at hand: what an episode stored, its later stages read without a query
@@ -27,7 +30,10 @@ def canonical(value: Any) -> str:
 
 
 class ContentStore:
-    """Texts by content address. Storing the same text twice stores it once; recent texts are kept at hand."""
+    """Texts by content address. Storing the same text twice stores it once; recent texts are kept at hand.
+
+    A text that was redacted (storage/redaction.py) and is stored again is whole again.
+    """
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -43,7 +49,7 @@ class ContentStore:
         if new:
             rows = [{"digest": a, "body": zlib.compress(t.encode("utf-8", "surrogatepass"), 6)} for a, t in new.items()]
             with self._home.writing() as connection:
-                insert_new(connection, contents, rows)
+                connection.exec_driver_sql(_put(connection.dialect), rows)
             self._keep(new)
         return addresses
 
@@ -70,3 +76,12 @@ class ContentStore:
             while self._characters > KEPT_CHARACTERS and len(self._recent) > 1:
                 _, dropped = self._recent.popitem(last=False)
                 self._characters -= len(dropped)
+
+
+@lru_cache(maxsize=2)
+def _put(dialect: Dialect) -> str:
+    kind = sqlite if dialect.name == "sqlite" else postgresql
+    insert = kind.insert(contents).values(digest=bindparam("digest"), body=bindparam("body"))
+    changed = contents.c.body != insert.excluded.body
+    upsert = insert.on_conflict_do_update(index_elements=["digest"], set_={"body": insert.excluded.body}, where=changed)
+    return driver_text(upsert, dialect)

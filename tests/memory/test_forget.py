@@ -10,7 +10,7 @@ from sqlalchemy import text
 from memory.care import tend
 from memory.embedders import HashedEmbedder
 from memory.embeddings import Embeddings
-from memory.forget import FORGOTTEN, forget, redacted
+from memory.forget import forget
 from memory.index import Sight
 from memory.recall import Recall, Search
 from memory.record import Draft, MemoryRefusedError, Scope
@@ -18,6 +18,7 @@ from memory.records import Records
 from memory.transfer import exported, faults, imported
 from storage.contents import ContentStore
 from storage.engine import Home, open_home
+from storage.redaction import FORGOTTEN, redacted
 from storage.tables import contents
 
 ANN = Scope(user="ann")
