@@ -21,16 +21,16 @@ _BLOBS = (
 )
 
 
-def redact_checkpoints(folder: Path, texts: Sequence[str]) -> int:
+def redact_checkpoints(folder: Path, texts: Sequence[str], *, wait_s: float = BUSY_TIMEOUT_S) -> int:
     """Take texts out of the checkpoints of a home and out of the file's free space; return how many values changed.
 
-    Raises TransientError when another process reads the file meanwhile: then run it again.
+    Raises TransientError when another process is still reading the file after `wait_s`: then run it again.
     """
     file = folder / CHECKPOINT_FILE
     if not file.exists():
         return 0
     with named_errors(folder, CHECKPOINT_FILE):
-        connection = sqlite3.connect(file, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        connection = sqlite3.connect(file, timeout=wait_s, isolation_level=None)
         try:
             connection.execute("PRAGMA secure_delete=ON")  # freed bytes are overwritten at once
             connection.execute("BEGIN IMMEDIATE")

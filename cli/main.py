@@ -1,15 +1,15 @@
 """The `ratchet` command. Heavy modules are imported by the command that needs them, so that help is quick."""
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cli.exits import EXIT_DONE, EXIT_NO_RESULT, EXIT_STOPPED, EXIT_USAGE
+from cli.memory import app as memory_app
+from cli.options import HomeOption, JsonOption
 from cli.prompts import app as prompts_app
 from state.errors import BudgetError, RatchetError, SetupError, StoppedError
-
-EXIT_DONE, EXIT_NO_RESULT, EXIT_USAGE, EXIT_STOPPED = 0, 1, 2, 130
 
 app = typer.Typer(
     name="ratchet",
@@ -20,11 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(prompts_app, name="prompts")
-
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Folder for everything that is kept. [default: .ratchet]")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of tables.")]
+app.add_typer(memory_app, name="memory")
 
 
 @app.command()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.options import HomeOption
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -19,9 +21,6 @@ app = typer.Typer(
     help="Versions of the prompts: list, show, compare, use, go back, export, import.", no_args_is_help=True
 )
 
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Folder for everything that is kept. [default: .ratchet]")
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 NAME = "The beginning of an id, or: current, shipped."
 NameArgument = Annotated[str, typer.Argument(help=NAME)]

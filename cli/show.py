@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def list_runs(home: Path | None, *, as_json: bool) -> None:
     """Print the runs of a home, the newest first."""
-    with _opened(home) as opened:
+    with opened_home(home) as opened:
         rows = Ledger(opened).runs()
     for row in rows:
         if row["status"] == "running" and not is_worked_on(opened.folder / "runs" / row["run_id"]):
@@ -53,7 +53,7 @@ def list_runs(home: Path | None, *, as_json: bool) -> None:
 
 def show_one(name: str, home: Path | None, *, as_json: bool) -> None:
     """Print a run's report or an episode's story; raises SetupError when the home has neither of that name."""
-    with _opened(home) as opened:
+    with opened_home(home) as opened:
         ledger = Ledger(opened)
         run = ledger.run(name) if name.startswith("run-") else None
         if run is not None:
@@ -76,7 +76,8 @@ def show_one(name: str, home: Path | None, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _opened(home: Path | None) -> Iterator[Home]:
+def opened_home(home: Path | None) -> Iterator[Home]:
+    """Open a home that something was kept in before; raises SetupError where there is none."""
     folder = load_settings(home=home).home
     if not (folder / "ratchet.db").exists():
         raise SetupError(f"no home at {folder}: nothing was run there yet. Start with `ratchet run katas`")

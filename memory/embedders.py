@@ -108,6 +108,28 @@ class OnnxEmbedder:
         return _of_length_one((hidden * kept).sum(axis=1) / kept.sum(axis=1))
 
 
+def embedder_named(name: str) -> Embedder | None:
+    """Return the embedder of a setting: "" none, hashed[:SIZE], onnx:FOLDER, or PROVIDER:MODEL of LangChain's.
+
+    Raises SetupError when there is no such embedder, or what it needs is missing.
+    """
+    kind, _, rest = name.partition(":")
+    if not name:
+        return None
+    if kind == "hashed" and (not rest or rest.isdecimal()):
+        return HashedEmbedder(int(rest)) if rest else HashedEmbedder()
+    if kind == "onnx" and rest:
+        return OnnxEmbedder(Path(rest))
+    if not rest:
+        raise SetupError(f"no embedder {name!r}; have: hashed, onnx:FOLDER, and LangChain's, such as openai:MODEL")
+    from langchain.embeddings import init_embeddings
+
+    try:
+        return LangChainEmbedder(init_embeddings(name), name=name)
+    except Exception as error:
+        raise SetupError(f"embedder {name}: {error}") from error
+
+
 def _features(text: str) -> dict[str, float]:
     """Return terms, and groups of three to five letters of each, with the logarithm of how often they occur."""
     counts: Counter[str] = Counter()

@@ -1,20 +1,25 @@
 """What is in the memory: counts for a table, and a map of its groups as one HTML page."""
 
 import html
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sqlalchemy import func, select
 
+from memory.caching import HitRate, kept_rates
 from memory.care import EVERYTHING, grouped
+from memory.chroma_mirror import FOLDER as MIRROR_FOLDER
 from memory.clusters import Clustering
+from memory.dense import EXACT_ROWS
 from memory.embedders import HashedEmbedder, Vectors
 from memory.index import Sight
 from memory.lifecycle import tracks
 from memory.recall import Recall
 from memory.record import Record, Scope
 from memory.records import Records
+from storage.engine import DATABASE_FILE, Home
+from storage.tables import embedding_cache, memories, memory_vectors, memory_versions
 
 DRAWN_MOST = 2_000  # records on a map; of more, the newest
 _SIZE = 800
@@ -25,19 +30,63 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Memory ma
 
 
 def stats(records: Records, recall: Recall, scope: Scope) -> dict[str, Any]:
-    """Return counts of a scope's memories by kind and state, their uses, the log's length and the caches' hit rates."""
+    """Return what there is in a scope and in the home, as JSON values.
+
+    Counts of the scope by kind and state and its uses; of the home: other scopes, the audit trail's length, hit rates
+    of the caches over all processes so far, sizes on disk in bytes, vectors by embedder, the mirror's state.
+    """
     seen = recall.listed(scope, sight=Sight(hidden=True, expired=True), limit=EVERYTHING)
     used = tracks(records.home, [record.memory_id for record in seen])
+    counts: dict[str, dict[str, int]] = {}
+    for record in seen:
+        by_state = counts.setdefault(record.kind, {})
+        by_state[record.state] = by_state.get(record.state, 0) + 1
+    kept = kept_rates(records.home)
+    caches = {name: kept.get(name, HitRate()).plus(rate) for name, rate in {**kept, **recall.caches()}.items()}
     return {
         "scope": str(scope),
         "memories": len(seen),
-        "kinds": dict(Counter(record.kind for record in seen)),
-        "states": dict(Counter(record.state for record in seen)),
+        "counts": counts,
+        "scopes": {str(one): count for one, count in records.scopes().items()},
         "used": len(used),
         "uses": sum(track.uses for track in used.values()),
         "log": recall.last(),
-        "hit_rates": {name: round(rate.rate, 3) for name, rate in recall.caches().items()},
+        "caches": {name: {"rate": round(r.rate, 3), "asked": r.hits + r.misses} for name, r in sorted(caches.items())},
+        "disk": _disk(records.home),
+        "vectors": _vectors(records.home),
+        "mirror": _mirror(recall),
     }
+
+
+def _disk(home: Home) -> dict[str, int]:
+    """Return the bytes of the memory's tables by what they hold, and of the files."""
+    held = {
+        "texts": [memories.c.text, memories.c.code, memories.c.attributes, memory_versions.c.text],
+        "vectors": [memory_vectors.c.vector, embedding_cache.c.vector],
+    }
+    with home.reading() as connection:
+        sizes = {
+            name: sum(connection.execute(select(func.sum(func.length(one)))).scalar() or 0 for one in columns)
+            for name, columns in held.items()
+        }
+    files = [path for path in home.folder.glob(f"{DATABASE_FILE}*") if path.is_file()]
+    mirror = [path for path in (home.folder / MIRROR_FOLDER).rglob("*") if path.is_file()]
+    total = {"database": sum(path.stat().st_size for path in files)}
+    return sizes | total | {"mirror": sum(path.stat().st_size for path in mirror)}
+
+
+def _vectors(home: Home) -> dict[str, int]:
+    query = select(memory_vectors.c.embedder, func.count()).group_by(memory_vectors.c.embedder)
+    with home.reading() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _mirror(recall: Recall) -> str:
+    if recall.mirror is None:
+        return "not used: the setting `embedder` names no embedder"
+    if not recall.mirror.folder.exists():
+        return f"not built: it is for scopes of more than {EXACT_ROWS:,} memories"
+    return f"built, in {recall.mirror.folder}"
 
 
 def memory_map(records: Records, recall: Recall, scope: Scope) -> str:

@@ -3,11 +3,11 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from memory.caching import HitRate
+from memory.caching import HitRate, keep_rates
 from memory.chroma_mirror import ChromaMirror
 from memory.dense import EXACT_ROWS, Vector
 from memory.embeddings import Embeddings
@@ -99,6 +99,10 @@ class Recall:
         records = self._reader.records(memory_ids)
         return [records[memory_id] for memory_id in memory_ids if memory_id in records]
 
+    def count(self, scope: Scope, *, sight: Sight, filters: Filters = NOTHING) -> int:
+        """Return how many records `listed` has on all of its pages."""
+        return len(self.index(scope).listed(sight, parsed(filters), self._now()))
+
     def records(self, memory_ids: Sequence[str]) -> dict[str, Record]:
         """Return those of the memories that exist."""
         self._reader.last()
@@ -159,8 +163,16 @@ class Recall:
         rates = {"answers": answers, "records": self._reader.caching}
         return {**rates, "embeddings": self._embeddings.caching} if self._embeddings else rates
 
+    def mirror_all(self, scopes: Iterable[Scope]) -> dict[Scope, int]:
+        """Bring the mirror up to date now, for those of the scopes that need it; return how many vectors were sent."""
+        if self.mirror is None or self._embeddings is None:
+            return {}
+        indexes = [index for scope in scopes if len(index := self.index(scope)) > EXACT_ROWS]
+        return {one.scope: self.mirror.catch_up(one.scope, self._embeddings.name, one.seq) for one in indexes}
+
     def close(self) -> None:
-        """Give back the connection that follows the log, and end the mirror's process."""
+        """Give back the connection that follows the log, end the mirror's process, and keep the caches' counts."""
+        keep_rates(self._home, self.caches())
         self._reader.close()
         if self.mirror is not None:
             self.mirror.close()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -66,6 +66,22 @@ class Records:
         """Return those of the memories that exist, by id."""
         with self.home.reading() as connection:
             return records_by_id(connection, memory_ids)
+
+    def named(self, beginning: str, *, limit: int = 10) -> list[str]:
+        """Return the ids, of memories that exist or once did, that begin so; sorted."""
+        c = memory_log.c
+        query = select(c.memory_id).distinct().where(c.memory_id.startswith(beginning, autoescape=True))
+        with self.home.reading() as connection:
+            return list(connection.execute(query.order_by(c.memory_id).limit(limit)).scalars())
+
+    def scopes(self) -> dict[Scope, int]:
+        """Return how many memories there are by exact scope, the largest first."""
+        names = [part.name for part in fields(Scope)]
+        columns = [memories.c[f"{name}_scope"] for name in names]
+        query = select(func.count(), *columns).group_by(*columns).order_by(func.count().desc(), *columns)
+        with self.home.reading() as connection:
+            rows = connection.execute(query).all()
+        return {Scope(**dict(zip(names, row[1:], strict=True))): row[0] for row in rows}
 
     def history(self, memory_id: str) -> list[LogEntry]:
         """Return every change of a memory, oldest first; it outlives the memory."""

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
+from memory.embedders import embedder_named
 from memory.store import MemoryStore
 from models.cache import AnswerCache
 from models.factory import ModelSpec, address_of, make_model, model_id
@@ -109,6 +110,7 @@ def open_services(settings: Settings) -> Services:
     """
     rewards = RewardTable(settings.rewards)
     by_role = make_role_models(settings)
+    embedder = embedder_named(settings.embedder)
     home = open_home(settings.home)
     contents = ContentStore(home)
     return Services(
@@ -117,7 +119,7 @@ def open_services(settings: Settings) -> Services:
         contents=contents,
         tasks=TaskShelf(contents),
         ledger=Ledger(home),
-        memory=MemoryStore(home),
+        memory=MemoryStore(home, embedder=embedder),
         prompts=PromptRegistry(home),
         optimisations=OptimisationLog(home),
         models=Models(

@@ -143,6 +143,8 @@ class Settings(BaseSettings):
     """Memories shown to the model per episode; 0: none."""
     memory: Literal["run", "home"] = "run"
     """What a run starts with: nothing, so that runs can be compared, or what earlier runs of the home remembered."""
+    embedder: str = ""
+    """Dense vectors beside the words: hashed, onnx:FOLDER, PROVIDER:MODEL of LangChain's; empty: none."""
     seed: int = 0
     concurrency: int = Field(8, ge=1, le=1024)
     """Episodes at one time."""

@@ -135,7 +135,9 @@ def test_a_name_that_is_neither_run_nor_episode_is_named(complaint: Complaint, f
     assert complaint("show", "abc") == "error: no run and no episode 'abc' in .ratchet; `ratchet runs` lists the runs\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["show", "--help"], ["doctor", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["show", "--help"], ["doctor", "--help"], ["memory", "--help"]]
+)
 def test_help_is_quick_since_it_imports_nothing_heavy(arguments: list[str]) -> None:
     heavy = {"langgraph", "langchain_core", "sqlalchemy", "numpy", "chromadb", "openai", "ray"}
     code = f"""

@@ -2,9 +2,10 @@
 
 from xml.etree import ElementTree
 
+from memory.caching import HitRate, kept_rates
 from memory.lifecycle import note_uses
 from memory.overview import memory_map, stats
-from memory.recall import Recall
+from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
 
@@ -17,8 +18,18 @@ def test_stats_count_kinds_states_and_uses(records: Records, recall: Recall) -> 
         writer.move(writer.read([one])[one], "archived", cause="test")
     note_uses(records.home, [one], cause="e", reward=None, baseline=None, at=0.0)
     found = stats(records, recall, ANN)
-    assert (found["memories"], found["kinds"], found["uses"]) == (2, {"semantic": 2}, 1)
-    assert found["states"] == {"archived": 1, "active": 1}
+    assert (found["memories"], found["uses"], found["scopes"]) == (2, 1, {"user=ann": 2})
+    assert found["counts"] == {"semantic": {"archived": 1, "active": 1}}
+
+
+def test_hit_rates_outlive_the_process_that_made_them(records: Records) -> None:
+    records.add([Draft(text="tea", cause="1", scope=ANN)])
+    for _ in range(2):
+        recall = Recall(records.home)
+        for _ in range(2):
+            recall.search(Search(text="tea", scope=ANN))
+        recall.close()
+    assert kept_rates(records.home)["answers"] == HitRate(hits=2, misses=2)
 
 
 def test_the_map_draws_every_memory_and_escapes_what_it_says(records: Records, recall: Recall) -> None:
