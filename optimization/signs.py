@@ -21,7 +21,7 @@ def adjusted_p(looks: tuple[Look, ...], positive: int) -> float:
     return min(1.0, accepted + sum(share for total, share in mass.items() if total >= positive))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _before(looks: tuple[Look, ...]) -> tuple[dict[int, float], float]:
     """Return the distribution of the positive sum at the last look, and the share accepted at earlier ones."""
     if not looks:

@@ -1,0 +1,142 @@
+"""Does a proposed prompt copy a training task's answer? Shared n-grams of tokens, blind to layout and to names.
+
+Code and prompt are cut into words, numbers and operators; brackets of calls, commas, colons and quotes are dropped,
+and every name that is not Python's own (keyword, builtin) or an attribute is replaced by one sign. So an answer stays
+recognisable after reformatting, renaming, another quote style or a comment. What share of the answer's n-grams the
+prompt holds is compared with a threshold. An answer rewritten in other constructs, or told in prose, is not
+recognised.
+"""
+
+import ast
+import builtins
+import keyword
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from state.task import Task, Test
+
+NGRAM = 6  # tokens
+THRESHOLD = 0.5  # of an answer's n-grams; error rates at this value: docs/benchmarks.md#copied-answers
+TELLING = 3  # tokens of an n-gram that are no replaced name: fewer are found in prose too
+SHORTEST = 12  # tokens of an answer: a shorter one is an idiom that any prompt may hold
+NAME = "·"
+_TOKEN = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?|[-+*/%<>=!&|^~.\[\]{}@]")
+_LITERAL = re.compile(r"[A-Za-z_]+|[0-9]+|[^\sA-Za-z0-9_]")
+_OWN = frozenset(keyword.kwlist) | {name for name in dir(builtins) if name.islower()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """A training task's answer found in a prompt."""
+
+    task_id: str
+    what: str
+    """"reference", "solution" or "test"."""
+    overlap: float
+    """Share of the answer's n-grams that the prompt holds."""
+
+
+def copied_answers(
+    prompt: str, tasks: Iterable[Task], solutions: Mapping[str, Sequence[str]] | None = None
+) -> list[Copy]:
+    """Return the answers that the prompt copies, by falling overlap; [] when it is clean.
+
+    solutions: programs that solved a task, by task id. Looked for are references, solutions (without signature and
+    docstring, which the task shows) and tests with their expected values, visible or hidden.
+    """
+    grams = _grams(_tokens(prompt))
+    words = _literal_tokens(prompt)
+    found = [copy for task in tasks for copy in _copies(grams, words, task, (solutions or {}).get(task["task_id"], ()))]
+    return sorted(found, key=lambda copy: (-copy.overlap, copy.task_id, copy.what))
+
+
+def overlap_of(prompt: str, answer: str) -> float:
+    """Return the share of an answer's n-grams that a prompt holds; 0.0 for an answer too short to tell."""
+    return _share(_grams(_tokens(prompt)), answer)
+
+
+def _copies(grams: set[tuple[str, ...]], words: str, task: Task, solutions: Sequence[str]) -> Iterator[Copy]:
+    answers = [("reference", task["reference"] or ""), *(("solution", code) for code in solutions)]
+    best: dict[str, float] = {}
+    for what, code in answers:
+        best[what] = max(best.get(what, 0.0), _share(grams, code))
+    if any(_has_test(words, test) for test in task["tests"]):
+        best["test"] = 1.0
+    for what, share in best.items():
+        if share >= THRESHOLD:
+            yield Copy(task_id=task["task_id"], what=what, overlap=share)
+
+
+def _share(grams: set[tuple[str, ...]], answer: str) -> float:
+    tokens = _tokens(_bodies(answer))
+    wanted = _grams(tokens)
+    if len(tokens) < SHORTEST or not wanted:
+        return 0.0
+    return len(wanted & grams) / len(wanted)
+
+
+def _bodies(code: str) -> str:
+    """Return the code without signatures and docstrings; unchanged when it does not parse."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return code
+    return "\n".join(_unparsed(tree.body))
+
+
+def _unparsed(body: Sequence[ast.stmt]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from _unparsed(node.body)
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            yield ast.unparse(node)
+
+
+def _tokens(text: str) -> list[str]:
+    code = re.sub(r"(?m)#.*$", "", text)
+    raw = ["", *_TOKEN.findall(code)]
+    return [_shown(before, token) for before, token in pairwise(raw)]
+
+
+def _shown(before: str, token: str) -> str:
+    is_name = token[0].isalpha() or token[0] == "_"
+    return NAME if is_name and before != "." and token not in _OWN else token
+
+
+def _grams(tokens: Sequence[str]) -> set[tuple[str, ...]]:
+    windows = (tuple(tokens[i : i + NGRAM]) for i in range(len(tokens) - NGRAM + 1))
+    return {window for window in windows if sum(token not in (NAME, ".") for token in window) >= TELLING}
+
+
+def _literal_tokens(text: str) -> str:
+    """Return words, numbers and signs one space apart: names count here, since values are what is looked for."""
+    return f" {' '.join(_LITERAL.findall(text.replace(chr(34), chr(39))))} "
+
+
+def _has_test(words: str, test: Test) -> bool:
+    return any(_holds(words, shown) for shown in _answers_of(test))
+
+
+def _holds(words: str, answer: tuple[str, str]) -> bool:
+    """Return whether arguments and expected value stand in the prompt, the one soon after the other."""
+    given, expected = (_literal_tokens(part) for part in answer)
+    if len(given.split()) + len(expected.split()) < SHORTEST // 2 or not expected.strip():
+        return False
+    start = words.find(given)
+    while start >= 0:
+        after = start + len(given) - 1
+        if expected in words[after : after + 40 + len(expected)]:
+            return True
+        start = words.find(given, start + 1)
+    return False
+
+
+def _answers_of(test: Test) -> list[tuple[str, str]]:
+    if test["kind"] == "call":
+        return [(test["args"].strip().removeprefix("(").removesuffix(")").strip().removesuffix(","), test["expected"])]
+    if test["kind"] == "stdio":
+        return [(test["stdin"], test["stdout"])]
+    sides = re.findall(r"(?m)^\s*assert\s+\w+\((.*)\)\s*==\s*(.+?)\s*$", test["code"])
+    return [(given, expected) for given, expected in sides]
