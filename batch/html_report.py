@@ -11,7 +11,7 @@ from statistics import fmean
 
 from jinja2 import Environment, StrictUndefined
 
-from batch.summary import CurvePoint, RunSummary, counted_of
+from batch.summary import CurvePoint, RunSummary, controls_of, counted_of
 
 CURVE_WIDTH, CURVE_HEIGHT, MARGIN = 640, 260, 44
 REPORT_FILE = "report.html"
@@ -34,6 +34,7 @@ def write_report(summary: RunSummary, path: Path, home_option: str = "") -> Path
         repeats=max((split.at_k[0] for split in summary.splits if split.at_k), default=0),
         curve=_curve(summary.curve),
         tasks=_task_rows(summary),
+        controls=controls_of(summary.run["settings"]),
         settings=json.dumps(summary.run["settings"], indent=1),
     )
     temporary = path.with_suffix(".part")

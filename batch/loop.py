@@ -159,6 +159,8 @@ class LearningRun:
                 {
                     "attempts": settings.attempts,
                     "memories": settings.memories,
+                    "shuffle_memories": settings.shuffle_memories,
+                    "skills": settings.skills,
                     "sandbox": settings.sandbox.model_dump(),
                     "seed": settings.seed,
                     "rewards": self._services.rewards.version,

@@ -1,9 +1,10 @@
 """What a run came to, computed from the ledger alone: the same rows give the same summary."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Any
 
 from batch.statistics import clustered, pass_at_k, wilson
 from checkpoints.ledger import Ledger
@@ -174,3 +175,13 @@ def _curve(episodes: Sequence[tuple[str, FinishedEpisode]]) -> list[CurvePoint]:
         )
         for (at, split), by_task in sorted(measured.items())
     ]
+
+
+def controls_of(settings: Mapping[str, Any]) -> list[str]:
+    """Say in which ways a run is a control: what a usual one has and this one has not."""
+    said = {
+        "without memories": settings["memories"] == 0,
+        "with shuffled memories": settings.get("shuffle_memories", False),
+        "without skills": not settings.get("skills", True),
+    }
+    return [words for words, holds in said.items() if holds]

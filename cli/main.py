@@ -1,6 +1,7 @@
 """The `ratchet` command. Heavy modules are imported by the command that needs them, so that help is quick."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,13 +24,16 @@ app.add_typer(prompts_app, name="prompts")
 app.add_typer(memory_app, name="memory")
 
 
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="offline, recorded:FILE, openai:NAME, anthropic:NAME. [default: offline]"),
+]
+
+
 @app.command()
 def run(  # noqa: PLR0913 - one parameter per option
     tasks: Annotated[str, typer.Argument(help="A .jsonl file of tasks, or a bundled set: katas, hard.")],
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="offline, recorded:FILE, openai:NAME, anthropic:NAME. [default: offline]"),
-    ] = None,
+    model: ModelOption = None,
     base_url: Annotated[str | None, typer.Option(help="Of an OpenAI-compatible server.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature of the model.")] = None,
     attempts: Annotated[
@@ -50,6 +54,17 @@ def run(  # noqa: PLR0913 - one parameter per option
     prompts: Annotated[
         str | None, typer.Option(help="A prompt set's id, or a folder of Markdown files. [default: the one in use]")
     ] = None,
+    no_memory: Annotated[bool, typer.Option("--no-memory", help="A control: the same as --memories 0.")] = False,
+    shuffle_memories: Annotated[
+        bool, typer.Option("--shuffle-memories", help="A control: show what the memory holds for another task.")
+    ] = False,
+    no_skills: Annotated[
+        bool, typer.Option("--no-skills", help="A control: leave out the prompt's skill lines.")
+    ] = False,
+    draw: Annotated[
+        str | None,
+        typer.Option(help="Train tasks after the first epoch: shuffled, or learnable ones first. [default: shuffled]"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of every random draw; another seed is another run.")] = None,
     concurrency: Annotated[
         int | None, typer.Option("--concurrency", "-c", help="Episodes at one time. [default: 8]")
@@ -68,6 +83,8 @@ def run(  # noqa: PLR0913 - one parameter per option
     """Solve tasks, learn from them and report. The same command again continues, or shows, the same run."""
     from cli.run import run_tasks
 
+    if (no_memory and (memories or shuffle_memories)) or (shuffle_memories and memories == 0):
+        raise SetupError("--no-memory and --memories 0 show no memories: leave out --memories N and --shuffle-memories")
     given: dict[str, Any] = {
         "model": model,
         "base_url": base_url,
@@ -77,7 +94,10 @@ def run(  # noqa: PLR0913 - one parameter per option
         "epochs": epochs,
         "batch_size": batch_size,
         "measure_every": measure_every,
-        "memories": memories,
+        "memories": 0 if no_memory else memories,
+        "shuffle_memories": shuffle_memories or None,
+        "skills": False if no_skills else None,
+        "draw": draw,
         "memory": memory,
         "prompts": prompts,
         "seed": seed,
@@ -88,6 +108,48 @@ def run(  # noqa: PLR0913 - one parameter per option
         "home": home,
     }
     raise typer.Exit(run_tasks(tasks, given, skip_invalid=skip_invalid, as_json=as_json))
+
+
+@app.command()
+def propose(  # noqa: PLR0913 - one parameter per option
+    known: Annotated[
+        list[str] | None, typer.Argument(help="Task files that must not be repeated; katas and hard never are.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=5_000, help="Tasks wanted.")] = 20,
+    most: Annotated[int | None, typer.Option(min=1, help="Proposals at most. [default: 20 per task]")] = None,
+    tries: Annotated[
+        int,
+        typer.Option(
+            min=0, max=50, help="Solutions asked for per task: one that none or all solve is refused; 0: any."
+        ),
+    ] = 4,
+    model: ModelOption = None,
+    base_url: Annotated[str | None, typer.Option(help="Of an OpenAI-compatible server.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Sampling temperature of the model.")] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="Build upon nothing (run), or upon what runs of this home remembered (home). [default: run]"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of every random draw; another seed is another series.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Task file to write. [default: in the home]")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a model invent tasks: run, new, told apart by their examples, neither too easy nor too hard."""
+    from batch.proposals import Wanted
+    from cli.propose import PROPOSALS_PER_TASK
+    from cli.propose import propose as propose_series
+
+    given: dict[str, Any] = {
+        "model": model,
+        "base_url": base_url,
+        "temperature": temperature,
+        "memory": memory,
+        "seed": seed,
+        "home": home,
+    }
+    wanted = Wanted(count=count, most=most or PROPOSALS_PER_TASK * count, tries=tries)
+    raise typer.Exit(propose_series(wanted, given, known or [], out=out, as_json=as_json))
 
 
 @app.command()

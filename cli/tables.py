@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from batch.summary import RunSummary
+from batch.summary import RunSummary, controls_of
 from state.ledger import FinishedEpisode
 
 WIDTH_ELSEWHERE = 110  # columns where stdout is no terminal
@@ -76,7 +76,8 @@ def _ending(row: FinishedEpisode) -> str:
 def _result_table(summary: RunSummary) -> Table:
     run = summary.run
     ending = f"{run['status']}, {run['active_s']:.0f} s of work" if run["ended_at"] else run["status"]
-    table = Table(title=f"{run['run_id']}: {run['settings']['model']}, {ending}", box=box.SIMPLE_HEAD)
+    said = ", ".join([run["settings"]["model"], *controls_of(run["settings"]), ending])
+    table = Table(title=f"{run['run_id']}: {said}", box=box.SIMPLE_HEAD)
     repeats = max((split.at_k[0] for split in summary.splits if split.at_k), default=0)
     repaired = int(summary.run["settings"]["attempts"]) > 1
     names = ["split", "tasks", "pass@1", "95 % interval"]

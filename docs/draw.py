@@ -6,6 +6,7 @@ from graphs.episode import episode_graph
 from graphs.learning_loop import learning_loop_graph
 from graphs.memory_care import memory_care_graph
 from graphs.prompt_optimization import prompt_optimization_graph
+from graphs.task_proposal import task_proposal_graph
 
 FILE = Path(__file__).parent / "graphs.md"
 GRAPHS = {
@@ -13,6 +14,7 @@ GRAPHS = {
     "learning_loop": (learning_loop_graph, "One thread per run. `supervise` decides what is due."),
     "prompt_optimization": (prompt_optimization_graph, "Started by `optimise_prompts`, on a thread of its own."),
     "memory_care": (memory_care_graph, "Started by `tend_memory`, on a thread of its own."),
+    "task_proposal": (task_proposal_graph, "`ratchet propose`: one thread per series, a batch of proposals per round."),
 }
 HEAD = """# The graphs
 

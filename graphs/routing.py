@@ -4,6 +4,7 @@ from typing import Literal
 
 from state.episode import EpisodeState
 from state.learning import LearningState, Step
+from state.proposal import ProposalState
 from state.verdict import solved
 
 
@@ -25,3 +26,9 @@ def after_execute(state: EpisodeState) -> Literal["reflect", "review"]:
 def after_supervise(state: LearningState) -> Step:
     """Follow the supervisor's decision."""
     return state["step"]
+
+
+def after_admit(state: ProposalState) -> Literal["propose", "end"]:
+    """Go on until there are enough tasks, or as many proposals as may be made."""
+    series, progress = state["series"], state["progress"]
+    return "end" if progress["admitted"] >= series["count"] or progress["proposed"] >= series["most"] else "propose"

@@ -40,6 +40,8 @@ def generate(state: GenerateReads, runtime: Runtime[Context]) -> GenerateWrites:
     attempts = state.get("attempts", [])
     past = [_past(attempt, context) for attempt in attempts]
     prompt_set = context.prompts.get(episode["prompt_set"])
+    if not context.settings.skills:
+        prompt_set = {**prompt_set, "components": {**prompt_set["components"], "skills": ""}}
     messages = generation_messages(prompt_set, view_of(task), _shown(state["memories"], context), past)
     address: Address = {
         "task_id": episode["task_id"],

@@ -5,8 +5,9 @@ from typing import TypedDict
 from langgraph.runtime import Runtime
 
 from runtime.context import Context
-from runtime.episodes import batches_per_epoch, horizon_at, tasks_of
+from runtime.episodes import batches_per_epoch, horizon_at, learnable_tasks, tasks_of
 from state.learning import Plan, Progress, RunRef
+from storage.contents import canonical
 
 
 class PlanBatchReads(TypedDict):
@@ -23,9 +24,15 @@ class PlanBatchWrites(TypedDict):
 
 
 def plan_batch(state: PlanBatchReads, runtime: Runtime[Context]) -> PlanBatchWrites:
-    """Fix the next batch and what its episodes may remember; its tasks follow from (seed, epoch, batch)."""
-    batch = state["progress"]["batches"]
-    entries = tasks_of(state["run"], runtime.context)
-    horizon, snapshot = horizon_at(state["run"], batch, runtime.context)
-    epoch = batch // batches_per_epoch(entries, runtime.context.settings)
-    return {"plan": {"batch": batch, "epoch": epoch, "horizon": horizon, "memory_snapshot": snapshot}}
+    """Fix the next batch and what its episodes may remember.
+
+    Its tasks follow from (seed, epoch, batch), unless they are drawn by learnability: then the plan names them.
+    """
+    context, run, batch = runtime.context, state["run"], state["progress"]["batches"]
+    entries = tasks_of(run, context)
+    horizon, snapshot = horizon_at(run, batch, context)
+    epoch = batch // batches_per_epoch(entries, context.settings)
+    plan: Plan = {"batch": batch, "epoch": epoch, "horizon": horizon, "memory_snapshot": snapshot}
+    if context.settings.draw == "learnable":
+        [plan["tasks"]] = context.contents.put(canonical(learnable_tasks(run, entries, batch, context)))
+    return {"plan": plan}

@@ -35,8 +35,9 @@ def retrieve(state: RetrieveReads, runtime: Runtime[Context]) -> RetrieveWrites:
     if context.settings.memories == 0 or not episode["memory_snapshot"]:
         return {"memories": []}
     task = context.tasks.get(episode["task"])
+    asked = context.tasks.get(episode.get("recall", episode["task"]))  # another task, where memories are shuffled
     query: MemoryQuery = {
-        "text": task["prompt"][:QUERY_CHARACTERS],
+        "text": asked["prompt"][:QUERY_CHARACTERS],
         "kinds": ["procedural", "semantic"],
         "limit": context.settings.memories + OWN,
         "horizon": episode["horizon"],

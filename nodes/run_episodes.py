@@ -1,12 +1,13 @@
 """Run the episodes of the planned batch."""
 
+import json
 from typing import TypedDict
 
 from langgraph.runtime import Runtime
 
 from runtime.context import Context
 from runtime.episodes import episode_specs, tasks_of, tasks_of_batch
-from state.learning import Plan, Progress, RunRef
+from state.learning import Plan, Progress, RunRef, TaskEntry
 
 
 class RunEpisodesReads(TypedDict):
@@ -30,7 +31,7 @@ def run_episodes(state: RunEpisodesReads, runtime: Runtime[Context]) -> RunEpiso
     Raises StoppedError when the user stops the run, TransientError when no episode could get a result.
     """
     context, plan, progress = runtime.context, state["plan"], state["progress"]
-    entries = tasks_of_batch(tasks_of(state["run"], context), plan["batch"], context.settings)
+    entries = _planned(state["run"], plan, context)
     specs = episode_specs(state["run"], entries, plan, state["prompt_set"], context)
     result = context.run_episodes(specs, f"train:{plan['batch']:04d}")
     return {
@@ -42,3 +43,10 @@ def run_episodes(state: RunEpisodesReads, runtime: Runtime[Context]) -> RunEpiso
             "unscored": progress["unscored"] + len(result["unscored"]),
         }
     }
+
+
+def _planned(run: RunRef, plan: Plan, context: Context) -> list[TaskEntry]:
+    if "tasks" in plan:
+        entries: list[TaskEntry] = json.loads(context.contents.get(plan["tasks"]))
+        return entries
+    return tasks_of_batch(tasks_of(run, context), plan["batch"], context.settings)

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 
 from runtime.context import Context
@@ -43,6 +44,32 @@ def tasks_of_batch(entries: Sequence[TaskEntry], batch: int, settings: Settings)
     return shuffled[index * settings.batch_size : (index + 1) * settings.batch_size]
 
 
+def learnable_tasks(run: RunRef, entries: Sequence[TaskEntry], batch: int, context: Context) -> list[TaskEntry]:
+    """Return the train tasks of a batch drawn by learnability: 0 if never solved, else 1 - solved episodes per program.
+
+    The rates are those of this run's earlier batches; equals are drawn by (seed, batch). The first epoch is drawn as
+    usual, so that every task has been tried. Source: Absolute Zero Reasoner, 2025.
+    """
+    if batch < batches_per_epoch(entries, context.settings):
+        return tasks_of_batch(entries, batch, context.settings)
+    solved: Counter[str] = Counter()
+    programs: Counter[str] = Counter()
+    for phase, row in context.ledger.episodes_of(run["run_id"]):
+        kind, _, number = phase.partition(":")
+        if kind == "train" and int(number) < batch:
+            solved[row["task"]] += row["solved"]
+            programs[row["task"]] += row["attempts"]
+    drawn = train_tasks(entries)
+    random.Random(f"{context.settings.seed}:learnable:{batch}").shuffle(drawn)
+    drawn.sort(key=lambda entry: -learnability(solved[entry["task"]], programs[entry["task"]]))
+    return drawn[: context.settings.batch_size]
+
+
+def learnability(solved: int, tries: int) -> float:
+    """Return how much there is to learn from a task, in [0, 1]: 0 if it was never solved, else 1 - its pass rate."""
+    return 1.0 - solved / tries if solved else 0.0
+
+
 def horizon_at(run: RunRef, batch: int, context: Context) -> tuple[Horizon, str]:
     """Return which memories the episodes of a batch may see, and the id of that set ("" for none)."""
     horizon: Horizon = {"watermark": run["watermark"], "run_id": run["run_id"], "batch": batch}
@@ -54,14 +81,16 @@ def episode_specs(
 ) -> list[EpisodeSpec]:
     """Return one episode per task and repeat; the id of each is the digest of its key."""
     specs: list[EpisodeSpec] = []
+    others = _asked_instead(entries, plan, context.settings)
     for entry in entries:
         learns = entry["split"] == "train"
         # what a train episode remembers is seen by later batches of the run that ran it: it is that run's own
         learner = run["run_id"] if learns and context.settings.memories else ""
-        specs += [
+        made = [
             _spec(run, entry, repeat, plan, prompt_set, learns=learns, learner=learner, context=context)
             for repeat in range(context.settings.repeats)
         ]
+        specs += [_asking(spec, others[entry["task"]]) for spec in made] if others else made
     return specs
 
 
@@ -110,3 +139,17 @@ def _spec(  # noqa: PLR0913 - the parts of the key
         "attempts": context.settings.attempts,
         "learn": learns,
     }
+
+
+def _asking(spec: EpisodeSpec, task: str) -> EpisodeSpec:
+    """Return an episode whose memory is asked about another task."""
+    return {**spec, "recall": task, "episode_id": digest_of(f"{spec['episode_id']}:{task}")}
+
+
+def _asked_instead(entries: Sequence[TaskEntry], plan: Plan, settings: Settings) -> dict[str, str]:
+    """Return for each task the other one that the memory is asked about; {} unless memories are to be shuffled."""
+    if not settings.shuffle_memories or not settings.memories:
+        return {}
+    tasks = sorted({entry["task"] for entry in entries})
+    random.Random(f"{settings.seed}:recall:{plan['batch']}").shuffle(tasks)
+    return dict(zip(tasks, [*tasks[1:], *tasks[:1]], strict=True))

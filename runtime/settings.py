@@ -145,6 +145,12 @@ class Settings(BaseSettings):
     """What a run starts with: nothing, so that runs can be compared, or what earlier runs of the home remembered."""
     embedder: str = ""
     """Dense vectors beside the words: hashed, onnx:FOLDER, PROVIDER:MODEL of LangChain's; empty: none."""
+    shuffle_memories: bool = False
+    """A control: every episode is shown what the memory holds for another task of its batch."""
+    skills: bool = True
+    """Show the prompt's skill lines; False: a control."""
+    draw: Literal["shuffled", "learnable"] = "shuffled"
+    """Order of the train tasks after the first epoch: another draw each, or what is solved now and then first."""
     seed: int = 0
     concurrency: int = Field(8, ge=1, le=1024)
     """Episodes at one time."""

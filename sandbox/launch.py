@@ -28,11 +28,12 @@ _CREDENTIALS = struct.Struct("3i")
 
 
 def start_python(
-    module: str, arguments: dict[str, Any], control: socket.socket, log: int | None = None
+    module: str, arguments: dict[str, Any], control: socket.socket, log: int | None = None, hash_seed: str = "0"
 ) -> subprocess.Popen[bytes]:
     """Run `main(arguments)` of one of our modules in a clean interpreter that inherits `control` alone.
 
     It is out of reach of the terminal's Ctrl-C, which is for the application. log: where its standard error goes.
+    hash_seed: of the interpreter, from which the order of its sets follows.
     """
     code = f"import json,sys; sys.path.insert(0, {ROOT!r}); from {module} import main; main(json.loads(sys.argv[1]))"
     python = getattr(sys, "_base_executable", None) or sys.executable
@@ -40,7 +41,7 @@ def start_python(
         return subprocess.Popen(
             [python, "-s", "-S", "-P", "-B", "-c", code, json.dumps(arguments)],
             pass_fds=[control.fileno()],
-            env=CLEAN_ENVIRONMENT,
+            env={**CLEAN_ENVIRONMENT, HASH_SEED: hash_seed},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
@@ -48,7 +49,8 @@ def start_python(
         )
 
 
-CLEAN_ENVIRONMENT = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8", "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "2"}
+HASH_SEED = "PYTHONHASHSEED"
+CLEAN_ENVIRONMENT = {HASH_SEED: "0", "LANG": "C.UTF-8", "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "2"}
 """For our own processes. The fixed hash seed makes a program that iterates over a set repeatable; with few arenas
 threads do not reserve the address space that a program may use."""
 
@@ -136,7 +138,8 @@ class ZygoteHandle:
             "control": theirs.fileno(), "role": role, "root": ROOT, "level": level,
             "scratch": scratch, "scratch_mb": scratch_mb, "targets": bait.targets,
         }  # fmt: skip
-        self._process = start_python("sandbox.zygote", {**arguments}, theirs)
+        # the worker's own, which it was started with
+        self._process = start_python("sandbox.zygote", {**arguments}, theirs, hash_seed=os.environ.get(HASH_SEED, "0"))
         self._channel = Channel(self._control)
         self._names = 0
         self._ordered: Child | None = None

@@ -28,12 +28,18 @@ class LocalSandbox:
     """Runs programs in a pool of worker processes; callers wait while all are busy."""
 
     def __init__(
-        self, workers: int | None = None, *, require: Isolation = "rlimit", strongest: Isolation = "full"
+        self,
+        workers: int | None = None,
+        *,
+        require: Isolation = "rlimit",
+        strongest: Isolation = "full",
+        hash_seed: int = 0,
     ) -> None:
         """Offer `workers` slots, by default one per core. Processes start with the first job of a slot.
 
         require: the weakest level of isolation that is good enough; below it `run` raises SetupError.
         strongest: the level to start from, for machines where a stronger one is known not to work.
+        hash_seed: of the programs' interpreters: what answers otherwise under another one depends on the order of sets.
         """
         first, last = LEVELS.index(strongest), LEVELS.index(require)
         if first > last:
@@ -42,7 +48,8 @@ class LocalSandbox:
         cores = _cores()
         first_core = os.getpid()  # several applications with few workers each shall not meet on one core
         self._all = [
-            _Slot(levels, cores[(first_core + number) % len(cores)]) for number in range(workers or len(cores))
+            _Slot(levels, cores[(first_core + number) % len(cores)], str(hash_seed))
+            for number in range(workers or len(cores))
         ]
         self._free: queue.LifoQueue[_Slot] = queue.LifoQueue()
         for slot in self._all:
@@ -80,15 +87,16 @@ def _cores() -> list[int]:
 class _Slot:
     """A place in the pool and the worker that serves it; a worker that breaks is replaced."""
 
-    def __init__(self, levels: list[Isolation], core: int) -> None:
+    def __init__(self, levels: list[Isolation], core: int, hash_seed: str) -> None:
         self._levels = levels
         self._core = core
+        self._hash_seed = hash_seed
         self._worker: _WorkerHandle | None = None
 
     def worker(self) -> "_WorkerHandle":
         if self._worker is None:
             try:
-                self._worker = _WorkerHandle(self._levels, self._core)
+                self._worker = _WorkerHandle(self._levels, self._core, self._hash_seed)
             except ChannelError as error:
                 raise TransientError(f"a sandbox worker did not start: {error}") from error
         return self._worker
@@ -136,7 +144,7 @@ def _unanswered(job: Job, limits: Limits, level: Isolation) -> ExecutionReport:
 class _WorkerHandle:
     """The application's end of a worker process."""
 
-    def __init__(self, levels: list[Isolation], core: int) -> None:
+    def __init__(self, levels: list[Isolation], core: int, hash_seed: str) -> None:
         self._scratch = tempfile.mkdtemp(prefix="ratchet-sandbox-")
         os.chmod(self._scratch, 0o711)  # noqa: S103 - who runs as nobody has to pass, not to look
         ours, theirs = socket.socketpair()
@@ -145,7 +153,7 @@ class _WorkerHandle:
         }  # fmt: skip
         self._log = os.path.join(self._scratch, "log")
         with open(self._log, "wb") as log:
-            self._process = start_python("sandbox.worker", {**arguments}, theirs, log.fileno())
+            self._process = start_python("sandbox.worker", {**arguments}, theirs, log.fileno(), hash_seed)
         self._deadline = time.monotonic() + _GRACE_S
         self._socket = ours
         self._channel = Channel(ours, self._tick)

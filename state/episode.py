@@ -34,6 +34,7 @@ class EpisodeSpec(TypedDict):
     horizon: Horizon
     attempts: int  # at most this many, from 1
     learn: bool  # train tasks teach; held-out ones are only measured
+    recall: NotRequired[str]  # content address of the task that the memory is asked about, where it is not its own
 
 
 class Usage(TypedDict):

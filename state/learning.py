@@ -1,6 +1,6 @@
 """The channels of the learning loop: ids, counters and small measurements; everything else is in the ledger."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -36,6 +36,7 @@ class Plan(TypedDict):
     epoch: int  # from 0
     horizon: Horizon
     memory_snapshot: str
+    tasks: NotRequired[str]  # content address of its tasks, where they do not follow from (seed, epoch, batch)
 
 
 class Progress(TypedDict):

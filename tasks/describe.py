@@ -11,11 +11,12 @@ DESCRIPTION_CHARACTERS = 1_000
 
 def description(task: Task) -> str:
     """Return the entry point's name and its docstring without the examples, or else the prompt."""
-    return _description(task["prompt"], task["entry_point"])
+    return described(task["prompt"], task["entry_point"])
 
 
 @lru_cache(maxsize=1024)  # an episode asks when it retrieves and twice when it remembers
-def _description(prompt: str, entry_point: str) -> str:
+def described(prompt: str, entry_point: str) -> str:
+    """Return the same of a prompt that is no task yet."""
     tree = parsed(prompt) or parsed(prompt + "\n    pass\n")
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)] if tree else []
     entry = next((f for f in functions if f.name == entry_point), None)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias, TypedDict
 
 EventKind: TypeAlias = Literal[
-    "batch_started", "episode_started", "node_started", "episode_finished", "episode_failed", "measured"
+    "batch_started", "episode_started", "node_started", "episode_finished", "episode_failed", "measured", "proposed"
 ]
 
 

@@ -10,15 +10,18 @@ from graphs.episode import episode_graph
 from graphs.learning_loop import learning_loop_graph
 from graphs.memory_care import memory_care_graph
 from graphs.prompt_optimization import prompt_optimization_graph
+from graphs.task_proposal import task_proposal_graph
 from state.episode import EpisodeState
 from state.learning import LearningState
 from state.periodic import CareState, OptimizationState
+from state.proposal import ProposalState
 
 GRAPHS = [
     (episode_graph, EpisodeState),
     (learning_loop_graph, LearningState),
     (prompt_optimization_graph, OptimizationState),
     (memory_care_graph, CareState),
+    (task_proposal_graph, ProposalState),
 ]
 NODES = [
     pytest.param(node.runnable.func, get_type_hints(state), id=f"{state.__name__}:{name}")

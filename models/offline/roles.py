@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from models.offline.bank import Budget
 from models.offline.parse import Request, parse
+from models.offline.proposer import proposal
 from models.offline.reflector import experience_in, skill_lines
 from models.offline.solve import Solution, solve
 
@@ -28,8 +29,12 @@ def respond(system: str, human: str, purse: Budget, *, code: bool = True) -> Sai
     role = _ROLE.search(system)
     if role and role.group(1) == "reflect":
         return _reflected(human)
-    request = parse(system, human)
-    return _solved(request if code else request.without_code(), purse)
+    request = parse("" if role else system, human)
+    if not code:
+        request = request.without_code()
+    if role:
+        return _proposed(request, human, purse)
+    return _solved(request, purse)
 
 
 def _solved(request: Request, purse: Budget) -> Said:
@@ -66,3 +71,11 @@ def _reflected(human: str) -> Said:
     metadata = {"role": "reflect", "candidates": 0, "solved_tasks": len(experience), "lines": len(lines)}
     nothing = f"I see no pattern in {len(experience)} solved tasks."
     return Said("\n".join(lines) or nothing, metadata)
+
+
+def _proposed(request: Request, human: str, purse: Budget) -> Said:
+    task = proposal(request, human, purse)
+    metadata = {"role": "propose", "candidates": purse.spent, "stopped_by_time": purse.stopped}
+    if not task:
+        return Said(f"I have no new task after {purse.spent} draws.", metadata)
+    return Said(f"A new task, found after {purse.spent} draws.\n\n```json\n{task}\n```", metadata)

@@ -17,6 +17,7 @@ from tasks.katas.combine import Combination, ablations_of, codes_of, combination
 from tasks.katas.concepts import FAMILIES, Family, Kind
 from tasks.katas.phrasing import prompt_of
 from tasks.katas.things import LEAST_KEPT, MOST_KEPT, Thing, draw_things
+from tasks.telling import telling
 
 FILE = Path(__file__).parent / "katas.jsonl"
 SEED = 2026
@@ -162,18 +163,7 @@ def _telling(pool: Pool) -> list[int] | None:
 
     Where several serve equally well, one with a new answer and a new length is taken: it leaves less to coincidence.
     """
-    chosen: list[int] = []
-    alive = list(pool.killed_by)
-    while len(chosen) < VISIBLE:
-        free = [number for number in range(POOL) if number not in chosen]
-        best = max(free, key=lambda number: (_kills(number, alive), _novelty(number, chosen, pool), -number))
-        chosen.append(best)
-        alive = [killers for killers in alive if best not in killers]
-    return None if alive else chosen
-
-
-def _kills(number: int, alive: Sequence[frozenset[int]]) -> int:
-    return sum(number in killers for killers in alive)
+    return telling(POOL, pool.killed_by, VISIBLE, lambda number, chosen: _novelty(number, chosen, pool))
 
 
 def _novelty(number: int, chosen: Sequence[int], pool: Pool) -> int:

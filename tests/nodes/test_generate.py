@@ -10,6 +10,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from models.recorded import RecordedAnswer, RecordedChatModel
 from models.roles import models_with
 from nodes.generate import generate
+from prompts.registry import prompt_set_of, shipped_prompt_set
+from runtime.context import Context
 from state.episode import Attempt
 from state.errors import PermanentError, SetupError
 from storage.contents import ContentStore, canonical
@@ -107,3 +109,17 @@ def test_only_a_recorded_model_is_told_where_its_answer_lies(generated: Any, con
 def test_a_prompt_set_that_is_gone_is_named(generated: Any) -> None:
     with pytest.raises(SetupError, match="no prompt set 'gone'"):
         generated(answering(CODE), prompt_set="gone")
+
+
+def test_skill_lines_are_left_out_where_the_run_is_a_control(
+    episode_of: Any, task_of: Any, runtime_with: Any, context: Context
+) -> None:
+    components = {**shipped_prompt_set()["components"], "skills": "- when sum: prefer add"}
+    prompt_set = context.prompts.save(prompt_set_of(components), author="test", parents=[], created_at=0.0)
+    state: Any = {"episode": episode_of(task_of(), prompt_set=prompt_set), "memories": [], "attempts": []}
+    said = []
+    for skills in (True, False):
+        model = Listening(responses=[""], heard=[])
+        generate(state, runtime_with({"skills": skills}, models=models_with(model)))
+        said.append("- when sum: prefer add" in str(model.heard))
+    assert said == [True, False]

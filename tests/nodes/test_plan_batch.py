@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -25,3 +26,12 @@ def test_the_snapshot_names_what_is_visible_and_changes_with_it(
     remembered("earlier", batch=0)
     assert (empty, later) == ("", "")
     assert plan_batch(state, runtime)["plan"]["memory_snapshot"] != ""
+
+
+def test_a_batch_drawn_by_learnability_names_its_tasks(
+    run_of: Any, progress_of: Any, runtime_with: Any, contents: Any
+) -> None:
+    state: Any = {"run": run_of("train", "train", "test"), "progress": progress_of(batches=0)}
+    plan = plan_batch(state, runtime_with({"batch_size": 5, "draw": "learnable"}))["plan"]
+    assert sorted(entry["task_id"] for entry in json.loads(contents.get(plan["tasks"]))) == ["t0", "t1"]
+    assert "tasks" not in plan_batch(state, runtime_with({}))["plan"]

@@ -66,3 +66,14 @@ def test_the_score_in_the_state_is_a_plain_float(episode_of: Any, task_of: Any, 
     episode = episode_of(task_of(), memory_snapshot="s", horizon={"watermark": 0, "run_id": "run-1", "batch": 1})
     [memory] = retrieve({"episode": episode}, runtime)["memories"]
     assert type(memory["score"]) is float
+
+
+def test_where_memories_are_shuffled_another_task_is_asked_about(
+    episode_of: Any, task_of: Any, runtime: Any, remembered: Any, context: Context
+) -> None:
+    other = remembered("paint: Fill a canvas with colour.", batch=0)
+    remembered(TEXT, batch=0)
+    [address] = context.tasks.put([task_of(prompt='def paint(c):\n    """Fill a canvas."""\n', entry_point="paint")])
+    horizon = {"watermark": 0, "run_id": "run-1", "batch": 1}
+    episode = episode_of(task_of(), horizon=horizon, memory_snapshot="s", recall=address)
+    assert retrieve({"episode": episode}, runtime)["memories"][0]["memory_id"] == other

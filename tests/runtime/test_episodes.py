@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.context import Context
-from runtime.episodes import batches_per_epoch, episode_specs, held_out_tasks, horizon_at, tasks_of_batch
+from runtime.episodes import (
+    batches_per_epoch,
+    episode_specs,
+    held_out_tasks,
+    horizon_at,
+    learnability,
+    learnable_tasks,
+    tasks_of_batch,
+)
 from runtime.settings import Settings
 from state.learning import Plan, RunRef, TaskEntry
 
@@ -94,3 +102,31 @@ def test_whatever_an_episode_depends_on_makes_another_id(context: Context) -> No
 def test_without_memories_in_the_settings_nothing_is_visible(context: Context) -> None:
     blind = replace(context, settings=context.settings.model_copy(update={"memories": 0}))
     assert horizon_at(RUN, 4, blind) == ({"watermark": 7, "run_id": "run-1", "batch": 4}, "")
+
+
+def test_shuffled_memories_are_those_of_another_task_of_the_batch(context: Context) -> None:
+    entries = [entry(number) for number in range(5)]
+    settings = context.settings.model_copy(update={"shuffle_memories": True})
+    specs = episode_specs(RUN, entries, PLAN, "p", replace(context, settings=settings))
+    plain = episode_specs(RUN, entries, PLAN, "p", context)
+    asked = {spec["task"]: spec["recall"] for spec in specs}
+    assert sorted(asked.values()) == sorted(asked)
+    assert all(task != other for task, other in asked.items())
+    assert not {spec["episode_id"] for spec in specs} & {spec["episode_id"] for spec in plain}
+    assert all("recall" not in spec for spec in plain)
+
+
+def test_learnability_is_nothing_for_what_is_never_solved_and_falls_with_the_pass_rate() -> None:
+    assert [learnability(solved, 4) for solved in range(5)] == [0.0, 0.75, 0.5, 0.25, 0.0]
+
+
+def test_after_the_first_epoch_what_is_solved_now_and_then_comes_first(context: Context, finished_of: Any) -> None:
+    settings = context.settings.model_copy(update={"batch_size": 2, "draw": "learnable"})
+    entries = [entry(number) for number in range(4)]
+    attempts = {0: (1, 1), 1: (1, 3), 2: (0, 3), 3: (1, 2)}  # solved, programs
+    for number, (solved, programs) in attempts.items():
+        row = finished_of(f"e{number}", task=f"address {number}", solved=solved, attempts=programs)
+        context.ledger.record(row, "run-1", f"train:{number // 2:04d}", number, had_failed=False)
+    with_settings = replace(context, settings=settings)
+    assert ids(learnable_tasks(RUN, entries, 2, with_settings)) == ["t1", "t3"]
+    assert ids(learnable_tasks(RUN, entries, 1, with_settings)) == ids(tasks_of_batch(entries, 1, settings))

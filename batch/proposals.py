@@ -1,0 +1,119 @@
+"""A series of proposed tasks: settings and known tasks in, a task file out."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from batch.lease import Lease
+from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
+from checkpoints.threads import drive, thread_config
+from graphs.task_proposal import first_proposal_state, task_proposal_graph
+from graphs.version import graph_version
+from runtime.build import Services
+from runtime.context import SERVICES
+from runtime.proposing import ProposalContext, lines_at
+from sandbox.local import LocalSandbox
+from state.proposal import ProposalProgress, ProposalState, SeriesRef
+from state.task import Task
+from storage.contents import canonical, digest_of
+from storage.engine import named_errors
+from tasks.load import load_tasks, resolve_tasks
+from telemetry.events import Sink, ignore
+
+TASK_FILE = "tasks.jsonl"
+STEPS = 1_000_000  # super-steps of one series: four per batch
+OTHER_HASH_SEED = 1
+BUNDLED = ("katas", "hard")  # always known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is asked for."""
+
+    count: int
+    most: int
+    """Proposals at most: a model that repeats itself comes to an end."""
+    tries: int
+    """Per task, to see how hard it is; 0: not looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposedTasks:
+    """What a series has come to."""
+
+    series: str
+    lines: list[dict[str, Any]]
+    progress: ProposalProgress
+    file: Path
+
+
+def known_tasks_of(names: Sequence[str]) -> list[Task]:
+    """Return the bundled tasks and those of the files: what proposals must not repeat. Raises SetupError."""
+    return [task for name in dict.fromkeys((*BUNDLED, *names)) for task in load_tasks(resolve_tasks(name)).tasks]
+
+
+def plan_series(wanted: Wanted, known: Sequence[Task], services: Services) -> SeriesRef:
+    """Return what the series is about: the same settings and known tasks give the same id, so it can be continued."""
+    settings = services.settings
+    [address] = services.contents.put(canonical(services.tasks.put(known)))
+    watermark = services.memory.watermark() if settings.memory == "home" and settings.memories else 0
+    key = {
+        "wanted": vars(wanted),
+        "known": address,
+        "watermark": watermark,
+        "memories": settings.memories,
+        "models": [services.models.of(role).model_id for role in ("propose", "generate")],
+        "seed": settings.seed,
+        "sandbox": settings.sandbox.model_dump(),
+        "graph": graph_version(task_proposal_graph()),
+    }
+    return {
+        "series": f"tasks-{digest_of(canonical(key))[:10]}",
+        "seed": settings.seed,
+        "count": wanted.count,
+        "most": wanted.most,
+        "tries": wanted.tries,
+        "known": address,
+        "watermark": watermark,
+    }
+
+
+def propose_tasks(series: SeriesRef, services: Services, events: Sink = ignore) -> ProposedTasks:
+    """Drive the series to its end, or on from where it was stopped, and write its task file.
+
+    Raises SetupError when another process works on it, TransientError when the model or a sandbox stays down.
+    """
+    home = services.settings.home
+    folder = home / "proposals" / series["series"]
+    graph = task_proposal_graph()
+    lease = Lease(folder)
+    try:
+        saver = open_saver(home)
+        other = LocalSandbox(1, require=services.settings.require_isolation, hash_seed=OTHER_HASH_SEED)
+        try:
+            context = ProposalContext(
+                **{name: getattr(services, name) for name in SERVICES}, events=events, other_sandbox=other
+            )
+            config = thread_config(series["series"], graph_version(graph), STEPS)
+            with named_errors(home, CHECKPOINT_FILE):
+                end = drive(graph.compile(checkpointer=saver), config, dict(first_proposal_state(series)), context)
+        finally:
+            other.close()
+            close_saver(saver)
+        state = cast("ProposalState", end)
+        lines = lines_at(state["admitted"], context)
+        file = _written(lines, folder / TASK_FILE)
+        return ProposedTasks(series=series["series"], lines=lines, progress=state["progress"], file=file)
+    finally:
+        lease.release()
+
+
+def _written(lines: Sequence[dict[str, Any]], file: Path) -> Path:
+    """Write the task file in one piece."""
+    temporary = file.with_suffix(".part")
+    temporary.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    os.replace(temporary, file)
+    return file

@@ -1,0 +1,68 @@
+"""`ratchet propose`."""
+
+import json
+import sys
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from batch.proposals import ProposedTasks, Wanted, known_tasks_of, plan_series, propose_tasks
+from cli.tables import home_option, stdout_console
+from runtime.build import open_services
+from runtime.settings import load_settings
+from telemetry.events import Event
+
+PROPOSALS_PER_TASK = 20  # at most, unless told otherwise
+
+
+def propose(wanted: Wanted, given: dict[str, Any], known: list[str], *, out: Path | None, as_json: bool) -> int:
+    """Propose tasks, write them to a task file and report; return the exit code: 1 when there are fewer than wanted.
+
+    Raises SetupError for what the user can fix, TransientError when the model stays down.
+    """
+    settings = load_settings(**given)
+    services = open_services(settings)
+    try:
+        series = plan_series(wanted, known_tasks_of(known), services)
+        print(f"{series['series']}: {wanted.count} tasks from {settings.model}, seed {settings.seed}", file=sys.stderr)
+        result = propose_tasks(series, services, _tell)
+    finally:
+        services.close()
+    file = result.file
+    if out is not None:
+        out.write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+        file = out
+    if as_json:
+        print(json.dumps({"series": result.series, "file": str(file), **result.progress}, ensure_ascii=False))
+    else:
+        _print(result, wanted, file, home_option(settings.home))
+    return 0 if len(result.lines) == wanted.count else 1
+
+
+def _tell(event: Event) -> None:
+    if event["kind"] == "proposed":
+        counts = json.loads(event["detail"])
+        line = f"{counts['admitted']} of {event['total']} tasks, {counts['proposed']} proposed"
+        print(line, file=sys.stderr)
+
+
+def _print(result: ProposedTasks, wanted: Wanted, file: Path, home: str) -> None:
+    console = stdout_console()
+    progress = result.progress
+    table = Table(title=f"{result.series}: {progress['proposed']} proposals", box=box.SIMPLE_HEAD)
+    table.add_column("")
+    table.add_column("tasks", justify="right")
+    table.add_row("admitted", str(progress["admitted"]))
+    for reason, count in sorted(progress["refused"].items(), key=lambda pair: (-pair[1], pair[0])):
+        table.add_row(f"refused: {reason}", str(count))
+    console.print(table)
+    rates = [1 - float(tag.split()[1]) for line in result.lines for tag in line["tags"] if tag.startswith("learn")]
+    if rates:
+        console.print(f"Mean pass rate of the admitted ones: {fmean(rates):.2f} ({wanted.tries} tries each)")
+    if len(result.lines) < wanted.count:
+        console.print("Fewer than asked for: allow more proposals with --most, or try another --seed.")
+    console.print(f"Tasks: {file}", soft_wrap=True)
+    console.print(f"Learn from them: ratchet run {file}{home}", soft_wrap=True)
