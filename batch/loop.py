@@ -14,6 +14,7 @@ from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
 from graphs.learning_loop import first_state, learning_loop_graph
+from graphs.prompt_optimization import prompt_optimization_graph
 from graphs.version import graph_version
 from runtime.build import Services
 from runtime.context import SERVICES, Context
@@ -54,10 +55,33 @@ def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services
     ]
     kept = settings.that_matter() | {"model": services.models.of("generate").model_id}
     versions = [graph_version(episode_graph()), graph_version(learning_loop_graph())]
+    if settings.optimise_every:
+        versions.append(graph_version(prompt_optimization_graph()))
+    else:
+        del kept["optimiser"]  # a run that optimises nothing is the same whatever these say
     prompt_set = services.prompts.resolve(settings.prompts, time.time())
     key = {"settings": kept, "tasks": entries, "prompts": prompt_set, "graphs": versions}
     run_id = f"run-{digest_of(canonical(key))[:10]}"
     return Run(run_id=run_id, settings=kept, tasks=entries, task_file=task_file, prompt_set=prompt_set)
+
+
+def conditions_of(services: Services) -> str:
+    """Return the digest of what an episode's result depends on besides the other parts of its key."""
+    settings = services.settings
+    return digest_of(
+        canonical(
+            {
+                "attempts": settings.attempts,
+                "memories": settings.memories,
+                "shuffle_memories": settings.shuffle_memories,
+                "skills": settings.skills,
+                "sandbox": settings.sandbox.model_dump(),
+                "seed": settings.seed,
+                "rewards": services.rewards.version,
+                "graph": graph_version(episode_graph()),
+            }
+        )
+    )[:16]
 
 
 class LearningRun:
@@ -147,27 +171,9 @@ class LearningRun:
             "tasks": tasks,
             "watermark": context.memory.watermark() if context.settings.memory == "home" else 0,
             "model": str(self.run.settings["model"]),
-            "conditions": self._conditions(),
+            "conditions": conditions_of(self._services),
         }
         return first_state(run, self.run.prompt_set)
-
-    def _conditions(self) -> str:
-        """Return the digest of what an episode's result depends on besides the other parts of its key."""
-        settings = self._services.settings
-        return digest_of(
-            canonical(
-                {
-                    "attempts": settings.attempts,
-                    "memories": settings.memories,
-                    "shuffle_memories": settings.shuffle_memories,
-                    "skills": settings.skills,
-                    "sandbox": settings.sandbox.model_dump(),
-                    "seed": settings.seed,
-                    "rewards": self._services.rewards.version,
-                    "graph": graph_version(episode_graph()),
-                }
-            )
-        )[:16]
 
     def _retry_failures(self) -> None:
         """Try once more, at the end, the episodes that have no result: a finished run only lacks what still fails."""

@@ -35,6 +35,8 @@ class Counts:
     failed: int = 0
     last_failure: str = ""
     measured: list[str] = field(default_factory=list)
+    optimised: list[str] = field(default_factory=list)
+    """One line per iteration of a prompt optimisation."""
     workers: dict[str, Doing] = field(default_factory=dict)
 
     @property
@@ -107,6 +109,9 @@ class ProgressTracker:
 
     def _measured(self, event: Event) -> None:
         self.counts.measured.append(event["detail"])
+
+    def _optimised(self, event: Event) -> None:
+        self.counts.optimised.append(event["detail"])
 
     def _release(self, event: Event) -> None:
         worker = self._worker_of.pop(event["episode_id"], None)

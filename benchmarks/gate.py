@@ -1,6 +1,6 @@
 """How often the gate accepts useless changes, what it finds, and what that costs, on simulated noisy evaluators.
 
-    python -m benchmarks.gate [--seeds 600]
+    python -m benchmarks.gate [--seeds 1000]
 
 Evaluators: a stochastic model answers each task afresh for parent and child, task difficulty from a Beta
 distribution; a deterministic one gives the same answer twice, so that a change moves only a share of the tasks;
@@ -251,7 +251,7 @@ def many_candidates(seeds: Sequence[int], gates: int = 20) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=600)
+    parser.add_argument("--seeds", type=int, default=1000)
     seeds = range(parser.parse_args().seeds)
     false_acceptance(seeds)
     power_table(seeds, GateRule())

@@ -19,6 +19,7 @@ class ProposalRow(TypedDict):
     iteration: int
     proposer: str
     components: dict[str, str]  # the changed ones; {} when there was no proposal
+    merge: list[int]  # both parents and their ancestor, by index in the pool; [] for a child of one parent
     why: str
     failed: int  # 1: it raised, hung or said nothing usable
     calls: int
@@ -60,9 +61,11 @@ class OptimisationLog:
         key = (c.optimisation == optimisation) & (c.iteration == iteration) & (c.proposer == proposer)
         with self._home.reading() as connection:
             row = connection.execute(select(proposals).where(key)).mappings().one_or_none()
-        return None if row is None else ProposalRow(**{**row, "components": json.loads(row["components"])})  # type: ignore[typeddict-item]
+        return None if row is None else ProposalRow(**{**row, **json.loads(row["components"])})  # type: ignore[typeddict-item]
 
     def keep_proposal(self, row: ProposalRow) -> None:
         """Keep what a proposer said."""
         with self._home.writing() as connection:
-            insert_new(connection, proposals, [{**row, "components": canonical(row["components"])}])
+            said = canonical({"components": row["components"], "merge": row["merge"]})
+            values = {name: value for name, value in row.items() if name != "merge"}
+            insert_new(connection, proposals, [{**values, "components": said}])

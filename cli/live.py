@@ -53,7 +53,8 @@ class _View:
             Text(f"ETA {_duration(self._tracker.eta_s())}", style="dim"),
         )
         measured = [Text(f"  {line}", style="green") for line in counts.measured[-6:]]
-        return Group(head, Text(_figures(self._tracker)), *measured, self._workers())
+        optimised = [Text(f"  {line[:200]}", style="cyan") for line in counts.optimised[-6:]]
+        return Group(head, Text(_figures(self._tracker)), *measured, *optimised, self._workers())
 
     def _workers(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -117,7 +118,11 @@ def _phase_name(phase: str) -> str:
     kind, _, number = phase.partition(":")
     if not number:
         return "starting"
-    return f"train batch {int(number) + 1}" if kind == "train" else f"held-out tasks after {int(number)} batches"
+    if kind == "train":
+        return f"train batch {int(number) + 1}"
+    if kind == "held_out":
+        return f"held-out tasks after {int(number)} batches"
+    return f"first candidate: {number}" if kind == "begin" else f"iteration {kind}: {number.replace(':', ' ')}"
 
 
 def _duration(seconds: float | None) -> str:

@@ -46,6 +46,9 @@ def run(  # noqa: PLR0913 - one parameter per option
         int | None,
         typer.Option(help="Measure held-out tasks at the start and every n batches; 0: at the end. [default: 0]"),
     ] = None,
+    optimise_every: Annotated[
+        int | None, typer.Option(help="Optimise prompts every n train episodes; 0: never. [default: 0]")
+    ] = None,
     memories: Annotated[int | None, typer.Option(help="Memories shown per episode; 0: none. [default: 3]")] = None,
     memory: Annotated[
         str | None,
@@ -98,6 +101,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         "shuffle_memories": shuffle_memories or None,
         "skills": False if no_skills else None,
         "draw": draw,
+        "optimise_every": optimise_every,
         "memory": memory,
         "prompts": prompts,
         "seed": seed,
@@ -150,6 +154,60 @@ def propose(  # noqa: PLR0913 - one parameter per option
     }
     wanted = Wanted(count=count, most=most or PROPOSALS_PER_TASK * count, tries=tries)
     raise typer.Exit(propose_series(wanted, given, known or [], out=out, as_json=as_json))
+
+
+@app.command()
+def optimise(  # noqa: PLR0913 - one parameter per option
+    tasks: Annotated[str, typer.Argument(help="A .jsonl file of tasks, or a bundled set: katas, hard.")],
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Model whose prompts these are.")] = None,
+    proposing_model: Annotated[str | None, typer.Option(help="Model that proposes. [default: the same]")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Of an OpenAI-compatible server.")] = None,
+    proposer: Annotated[
+        list[str] | None,
+        typer.Option(help="skill_lines, rewrite, contrast, merge, drop_lines or module:function; in this order."),
+    ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=NUMBER; rollouts, model_calls, tokens, cost_usd, seconds. May be repeated."),
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(help="At most. [default: 40]")] = None,
+    target: Annotated[float | None, typer.Option(help="Mean validation score at which to stop.")] = None,
+    attempts: Annotated[int | None, typer.Option(help="Programs per rollout. [default: 3]")] = None,
+    prompts: Annotated[
+        str | None, typer.Option(help="A prompt set's id, or a folder of Markdown files. [default: the one in use]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of every random draw.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", "-c", help="Rollouts at one time. [default: 8]")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first n tasks.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take; run nothing.")] = False,
+    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Go on without lines that are broken.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Optimise prompts: train tasks teach, validation tasks decide, test tasks are only measured."""
+    from cli.optimise import budget_of, optimise_prompts
+
+    optimiser = {
+        "proposers": proposer or None,
+        "budget": budget_of(budget) if budget else None,
+        "iterations": iterations,
+        "target": target,
+    }
+    given: dict[str, Any] = {
+        "model": model,
+        "base_url": base_url,
+        "attempts": attempts,
+        "prompts": prompts,
+        "seed": seed,
+        "concurrency": concurrency,
+        "limit": limit,
+        "home": home,
+        "optimiser": {name: value for name, value in optimiser.items() if value is not None} or None,
+        "roles": {"reflect": {"model": proposing_model}} if proposing_model else None,
+    }
+    raise typer.Exit(optimise_prompts(tasks, given, skip_invalid=skip_invalid, dry_run=dry_run, as_json=as_json))
 
 
 @app.command()

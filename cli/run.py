@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from batch.html_report import REPORT_FILE, write_report
 from batch.loop import LearningRun, plan_run
@@ -20,6 +20,14 @@ from runtime.build import open_services
 from runtime.settings import load_settings
 from state.errors import BudgetError, StoppedError
 from tasks.load import load_tasks, resolve_tasks
+
+
+class Stoppable(Protocol):
+    """Something that ends soon when it is asked to."""
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        ...
 
 
 def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: bool) -> int:
@@ -37,11 +45,11 @@ def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: 
         tracker = ProgressTracker()
         learning = LearningRun(plan, services, tracker)
         try:
-            _log_to(learning.folder / "run.log")
+            log_to(learning.folder / "run.log")
             if learning.is_finished():
                 print(f"{plan.run_id} has finished already; this is its report", file=sys.stderr)
             else:
-                with _stopping(learning), watching(tracker, plan.run_id, len(plan.tasks), settings):
+                with stopping(learning), watching(tracker, plan.run_id, len(plan.tasks), settings):
                     learning.drive()
         except BudgetError:
             raise
@@ -64,7 +72,7 @@ def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: 
         services.close()
 
 
-def _log_to(path: Path) -> None:
+def log_to(path: Path) -> None:
     """Send our log to the run's folder: the terminal is for progress and results."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
@@ -74,7 +82,7 @@ def _log_to(path: Path) -> None:
 
 
 @contextmanager
-def _stopping(learning: LearningRun) -> Iterator[None]:
+def stopping(learning: Stoppable) -> Iterator[None]:
     """On Ctrl-C or SIGTERM let running nodes end; on a second Ctrl-C leave at once: everything finished is saved."""
     asked = False
 

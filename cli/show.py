@@ -60,6 +60,8 @@ def show_one(name: str, home: Path | None, *, as_json: bool) -> None:
             report = opened.folder / "runs" / run["run_id"] / "report.html"
             summary, written = summarise(ledger, run["run_id"]), report if report.exists() else None
             return print_json(summary, written) if as_json else print_summary(summary, written, opened.folder)
+        if name.startswith("opt-"):
+            return _show_optimisation(name, opened, as_json=as_json)
         from checkpoints.savers import close_saver, open_saver  # LangGraph takes seconds to import
         from checkpoints.story import episode_story
 
@@ -73,6 +75,20 @@ def show_one(name: str, home: Path | None, *, as_json: bool) -> None:
     if story is None:
         raise SetupError(f"no run and no episode {name!r} in {opened.folder}; `ratchet runs` lists the runs")
     return _print_story_json(story, row) if as_json else _print_story(story, row)
+
+
+def _show_optimisation(name: str, opened: Home, *, as_json: bool) -> None:
+    from batch.optimisation_summary import summarise_optimisation
+    from checkpoints.optimisations import OptimisationLog
+    from cli.optimise import print_optimisation, print_optimisation_json
+    from prompts.registry import PromptRegistry
+
+    summary = summarise_optimisation(Ledger(opened), OptimisationLog(opened), PromptRegistry(opened), name)
+    report = opened.folder / "runs" / summary.run["run_id"] / "report.html"
+    if as_json:
+        print_optimisation_json(summary)
+    else:
+        print_optimisation(summary, report if report.exists() else None)
 
 
 @contextmanager

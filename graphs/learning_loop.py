@@ -16,8 +16,13 @@ from nodes.plan_batch import plan_batch
 from nodes.run_episodes import run_episodes
 from nodes.supervise import supervise
 from runtime.context import Context
+from runtime.episodes import horizon_at
 from state.learning import LearningState, Progress, RunRef
+from state.ledger import RunRow
+from state.optimization import OptimizationRef
+from storage.contents import digest_of
 
+STEPS_OF_A_PERIOD = 100_000  # super-steps: an iteration of prompt optimisation takes at least six
 STEPS: dict[Hashable, str] = {
     "plan_batch": "plan_batch",
     "optimise_prompts": "optimise_prompts",
@@ -82,16 +87,54 @@ class TendMemoryWrites(TypedDict):
 
 
 def optimise_prompts(state: PeriodicReads, runtime: Runtime[Context]) -> OptimisePromptsWrites:
-    """Run the prompt optimisation graph on a thread of this run and period, and use what it promotes."""
-    start = {"parent": state["prompt_set"]}
-    end = _period(prompt_optimization_graph(), "optimise_prompts", state, start, runtime.context)
-    progress: Progress = {**state["progress"], "optimised_at": state["progress"]["episodes"]}
-    return {"prompt_set": end["promoted"], "progress": progress}
+    """Run the prompt optimisation graph on a thread of this run and period, and use what it promotes.
+
+    Its rollouts see the memories of this moment, as the run's next episodes do, and leave none. Test tasks are not
+    measured here: the run does that by itself.
+    """
+    context, run, progress = runtime.context, state["run"], state["progress"]
+    horizon, snapshot = horizon_at(run, progress["batches"], context)
+    of = f"{run['run_id']}:{progress['episodes']}"
+    ref: OptimizationRef = {
+        "run_id": f"opt-{digest_of(of)[:10]}",
+        "tasks": run["tasks"],
+        "prompt_set": state["prompt_set"],
+        "model": run["model"],
+        "conditions": run["conditions"],
+        "horizon": horizon,
+        "memory_snapshot": snapshot,
+        "seed": context.settings.seed + progress["episodes"],
+        "measure_test": False,
+    }
+    context.ledger.begin_run(_run_row(ref["run_id"], of, context))
+    started = context.clock()
+    end = _period(prompt_optimization_graph(), "optimise_prompts", state, {"optimization": ref}, context)
+    context.ledger.end_run(ref["run_id"], "done", context.clock(), context.clock() - started)
+    return {"prompt_set": end["ending"]["promoted"], "progress": {**progress, "optimised_at": progress["episodes"]}}
+
+
+def _run_row(run_id: str, of: str, context: Context) -> RunRow:
+    """Return the row under which an optimisation is listed."""
+    settings = {**context.settings.that_matter(), "task_file": f"optimises {of}", "n_tasks": 0}
+    return {
+        "run_id": run_id,
+        "settings": settings,
+        "status": "running",
+        "started_at": context.clock(),
+        "ended_at": None,
+        "active_s": 0.0,
+    }
 
 
 def tend_memory(state: PeriodicReads, runtime: Runtime[Context]) -> TendMemoryWrites:
     """Run the memory care graph on a thread of this run and period."""
-    _period(memory_care_graph(), "tend_memory", state, {}, runtime.context)
+    _period(
+        memory_care_graph(),
+        "tend_memory",
+        state,
+        {"run_id": state["run"]["run_id"], "period": state["progress"]["episodes"]},
+        runtime.context,
+    )
     return {"progress": {**state["progress"], "tended_at": state["progress"]["episodes"]}}
 
 
@@ -100,6 +143,6 @@ def _period(
 ) -> dict[str, Any]:
     """Drive a periodic graph to its end: a thread of its own, so that it can be replayed and forked by itself."""
     run_id, period = state["run"]["run_id"], state["progress"]["episodes"]
-    config = thread_config(f"{run_id}:{name}:{period:06d}", graph_version(graph))
+    config = thread_config(f"{run_id}:{name}:{period:06d}", graph_version(graph), STEPS_OF_A_PERIOD)
     compiled = graph.compile(checkpointer=context.checkpointer)
-    return drive(compiled, config, {**start, "run_id": run_id, "period": period}, context)
+    return drive(compiled, config, start, context)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from state.episode import EpisodeState
 from state.learning import LearningState, Step
+from state.optimization import OptimizationState
 from state.proposal import ProposalState
 from state.verdict import solved
 
@@ -32,3 +33,38 @@ def after_admit(state: ProposalState) -> Literal["propose", "end"]:
     """Go on until there are enough tasks, or as many proposals as may be made."""
     series, progress = state["series"], state["progress"]
     return "end" if progress["admitted"] >= series["count"] or progress["proposed"] >= series["most"] else "propose"
+
+
+def after_select(state: OptimizationState) -> Literal["run_parent", "promote"]:
+    """Begin the iteration, or end."""
+    return "promote" if state["ending"]["reason"] else "run_parent"
+
+
+def after_parent(state: OptimizationState) -> Literal["diagnose", "promote"]:
+    """Go on unless the budget is spent."""
+    return "promote" if state["ending"]["reason"] else "diagnose"
+
+
+def after_proposal(state: OptimizationState) -> Literal["run_child", "select", "promote"]:
+    """Try the child; begin the next iteration where there is none."""
+    if state["ending"]["reason"]:
+        return "promote"
+    return "run_child" if state["trial"]["child"] else "select"
+
+
+def after_child(state: OptimizationState) -> Literal["gate", "promote"]:
+    """Go on unless the budget is spent."""
+    return "promote" if state["ending"]["reason"] else "gate"
+
+
+def after_gate(state: OptimizationState) -> Literal["run_child", "validate_prompt", "select"]:
+    """Get more pairs while the evidence is undecided."""
+    decision = state["trial"]["decision"]
+    if decision == "grow":
+        return "run_child"
+    return "validate_prompt" if decision == "accept" else "select"
+
+
+def after_validation(state: OptimizationState) -> Literal["select", "promote"]:
+    """Go on unless the budget is spent."""
+    return "promote" if state["ending"]["reason"] else "select"

@@ -1,24 +1,104 @@
-"""End a prompt optimisation: say which prompt set the run uses from here on."""
+"""End a prompt optimisation: promote the best candidate if the validation tasks show that it is better."""
 
-from typing import TypedDict
+import math
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 from langgraph.runtime import Runtime
 
+from optimization.gate import GateRule, judge
+from optimization.intervals import paired_difference
+from optimization.pareto import best_candidate
 from runtime.context import Context
+from runtime.rollouts import Rollouts, Wanted, rollouts_of
+from runtime.trials import pairs_of
+from state.ledger import FinishedEpisode
+from state.optimization import Ending, GateVerdict, OptimizationRef, PoolEntry, Spend, Tally
 
 
 class PromoteReads(TypedDict):
     """What the node reads."""
 
-    parent: str
+    optimization: OptimizationRef
+    pool: list[PoolEntry]
+    tally: Tally
+    spend: Spend
+    ending: Ending
 
 
 class PromoteWrites(TypedDict):
     """What the node writes."""
 
-    promoted: str
+    spend: Spend
+    ending: Ending
 
 
 def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
-    """Keep the parent: without evidence for another candidate nothing is promoted."""
-    return {"promoted": state["parent"]}
+    """Compare the best candidate with the first one on all validation tasks; without evidence nothing is promoted.
+
+    The best of many looks better than it is, so the error rate is shared by all candidates (Bonferroni). Test tasks are
+    measured once for what is promoted, after the decision.
+    """
+    context, ref, pool = runtime.context, state["optimization"], state["pool"]
+    rollouts = rollouts_of(ref, context)
+    first = pool[0]["prompt_set"]
+    best = pool[best_candidate([rollouts.vector(entry["prompt_set"]) for entry in pool])]["prompt_set"]
+    verdict = _verdict(first, best, len(pool) - 1, rollouts, context) if best != first else None
+    promoted = best if verdict and verdict["decision"] == "accept" else first
+    spend = state["spend"]
+    test: dict[str, Any] = {}
+    if ref["measure_test"] and promoted != first:
+        wanted = [Wanted(promoted, entry) for entry in rollouts.entries("test")]
+        spend, short = rollouts.run(wanted, "end:test", "test", spend)
+        test = {"short": short} if short else compared(first, promoted, rollouts)
+    record = {
+        "reason": state["ending"]["reason"],
+        "promoted": promoted,
+        "best": best,
+        "verdict": verdict,
+        "test": test,
+        "spend": spend,
+    }
+    context.optimisations.note(ref["run_id"], state["tally"]["iteration"], "end", record)
+    if verdict and promoted != first:
+        summary = f"validation {verdict['mean_difference']:+.3f}, p {verdict['p']:.4f}, {ref['run_id']}"
+        context.prompts.add_evidence(promoted, {"summary": summary, "validation": verdict, "test": test})
+    return {"spend": spend, "ending": {**state["ending"], "promoted": promoted}}
+
+
+def _verdict(first: str, best: str, candidates: int, rollouts: Rollouts, context: Context) -> GateVerdict:
+    pairs = pairs_of(first, best, rollouts.entries("validation"), rollouts)
+    alpha = context.settings.optimiser.alpha / candidates
+    return judge(pairs, GateRule(alpha=alpha, futility=0.0, first=len(pairs), step=1, cap=len(pairs)))
+
+
+def compared(before: str, after: str, rollouts: Rollouts) -> dict[str, Any]:
+    """Return how two prompt sets do on the test tasks that both have a result for, with paired 95 % intervals."""
+    rows = rollouts.rows([Wanted(one, entry) for entry in rollouts.entries("test") for one in (before, after)])
+    ids = [
+        e["task_id"]
+        for e in rollouts.entries("test")
+        if {(before, e["task_id"], 0), (after, e["task_id"], 0)} <= set(rows)
+    ]
+    old, new = ([rows[one, task_id, 0] for task_id in ids] for one in (before, after))
+    found: dict[str, Any] = {"n": len(ids), "solved": [sum(r["solved"] for r in side) for side in (old, new)]}
+    found["solve_rate"] = _interval([r["solved"] for r in old], [r["solved"] for r in new])
+    found["reward"] = _interval([r["reward"] for r in old], [r["reward"] for r in new])
+    efforts = [[_halvings(row) for row in side] for side in (old, new)]
+    if all(e is not None for side in efforts for e in side):
+        found["halvings"] = _interval(*[[e for e in side if e is not None] for side in efforts])
+    return found
+
+
+def _halvings(row: FinishedEpisode) -> float | None:
+    """Return minus the logarithm, to base 2, of the search effort; an unsolved task counts twice its limit."""
+    effort = row["outcome"].get("effort")
+    if effort is None:
+        return None
+    return -math.log2(effort["tried"] if row["solved"] else 2 * effort["limit"])
+
+
+def _interval(before: Sequence[float], after: Sequence[float]) -> dict[str, float | None]:
+    found = paired_difference(before, after)
+    low, high = (bound if math.isfinite(bound) else None for bound in (found.low, found.high))
+    return {"mean": found.mean, "low": low, "high": high}

@@ -13,6 +13,7 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from state.task import Task, Test
@@ -70,11 +71,14 @@ def _copies(grams: set[tuple[str, ...]], words: str, task: Task, solutions: Sequ
 
 
 def _share(grams: set[tuple[str, ...]], answer: str) -> float:
+    wanted = _wanted(answer)
+    return len(wanted & grams) / len(wanted) if wanted else 0.0
+
+
+@lru_cache(maxsize=4096)  # the same answers are looked for in every proposal
+def _wanted(answer: str) -> frozenset[tuple[str, ...]]:
     tokens = _tokens(_bodies(answer))
-    wanted = _grams(tokens)
-    if len(tokens) < SHORTEST or not wanted:
-        return 0.0
-    return len(wanted & grams) / len(wanted)
+    return frozenset(_grams(tokens)) if len(tokens) >= SHORTEST else frozenset()
 
 
 def _bodies(code: str) -> str:
@@ -110,6 +114,7 @@ def _grams(tokens: Sequence[str]) -> set[tuple[str, ...]]:
     return {window for window in windows if sum(token not in (NAME, ".") for token in window) >= TELLING}
 
 
+@lru_cache(maxsize=8192)
 def _literal_tokens(text: str) -> str:
     """Return words, numbers and signs one space apart: names count here, since values are what is looked for."""
     return f" {' '.join(_LITERAL.findall(text.replace(chr(34), chr(39))))} "

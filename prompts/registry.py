@@ -96,27 +96,29 @@ class PromptRegistry:
         author: str,
         parents: Sequence[str],
         created_at: float,
-        evidence: Mapping[str, Any] | None = None,
     ) -> str:
-        """Keep a prompt set (once, however often it is saved); return its id.
-
-        evidence: replaces what was known only where nothing was: the first to measure a text is its witness.
-        """
+        """Keep a prompt set (once, however often it is saved); return its id."""
         row = {
             "prompt_set": prompt_set["prompt_set"],
             "components": canonical(prompt_set["components"]),
             "parents": canonical(list(parents)),
             "author": author,
             "created_at": created_at,
-            "evidence": canonical(evidence or {}),
+            "evidence": "{}",
         }
-        c = prompt_sets.c
         with self._home.writing() as connection:
-            if insert_new(connection, prompt_sets, [row]) == 0 and evidence:
-                unknown = (c.prompt_set == prompt_set["prompt_set"]) & (c.evidence == "{}")
-                connection.execute(update(prompt_sets).where(unknown).values(evidence=row["evidence"]))
+            insert_new(connection, prompt_sets, [row])
         self._loaded[prompt_set["prompt_set"]] = prompt_set
         return prompt_set["prompt_set"]
+
+    def add_evidence(self, prompt_set: str, evidence: Mapping[str, Any]) -> None:
+        """Note figures of a prompt set that the home has; what is known under a name stays as it is."""
+        c = prompt_sets.c
+        with self._home.writing() as connection:
+            query = select(c.evidence).where(c.prompt_set == prompt_set)
+            known = json.loads(connection.execute(query).scalar_one())
+            values = {"evidence": canonical({**evidence, **known})}
+            connection.execute(update(prompt_sets).where(c.prompt_set == prompt_set).values(values))
 
     def get(self, prompt_set: str) -> PromptSet:
         """Return a prompt set by its id; raises SetupError when the home has none of that id."""
@@ -179,6 +181,14 @@ class PromptRegistry:
             last = connection.execute(select(func.coalesce(func.max(prompt_choices.c.seq), 0))).scalar_one()
             row = {"seq": last + 1, "prompt_set": prompt_set, "author": author, "chosen_at": now, "withdrawn_at": None}
             insert_new(connection, prompt_choices, [row])
+
+    def choose_once(self, prompt_set: str, *, author: str, now: float) -> None:
+        """Use a prompt set in new runs, unless this author has chosen before: a user may have gone back since."""
+        query = select(prompt_choices.c.seq).where(prompt_choices.c.author == author).limit(1)
+        with self._home.reading() as connection:
+            has_chosen = connection.execute(query).first() is not None
+        if not has_chosen:
+            self.choose(prompt_set, author=author, now=now)
 
     def rollback(self, now: float) -> tuple[str, str]:
         """Withdraw the latest choice; return the ids before and after.

@@ -98,6 +98,7 @@ class Tally(TypedDict):
     idle: int  # proposers in a row that stalled
     failures: int  # proposals that raised, hung or were refused
     merges: list[list[int]]  # (parent, parent, ancestor) that were tried
+    refused: list[list[str]]  # (parent, child) prompt sets that were tried in vain, the latest last, at most 64
 
 
 class Ending(TypedDict):

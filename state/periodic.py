@@ -3,15 +3,6 @@
 from typing_extensions import TypedDict
 
 
-class OptimizationState(TypedDict, total=False):
-    """All channels of the prompt optimisation graph."""
-
-    run_id: str
-    period: int  # number of train episodes when it began
-    parent: str  # id of the prompt set that the run uses
-    promoted: str  # id of the prompt set that the run uses from here on
-
-
 class CareState(TypedDict, total=False):
     """All channels of the memory care graph."""
 

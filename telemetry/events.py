@@ -4,7 +4,14 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias, TypedDict
 
 EventKind: TypeAlias = Literal[
-    "batch_started", "episode_started", "node_started", "episode_finished", "episode_failed", "measured", "proposed"
+    "batch_started",
+    "episode_started",
+    "node_started",
+    "episode_finished",
+    "episode_failed",
+    "measured",
+    "proposed",
+    "optimised",
 ]
 
 

@@ -13,7 +13,8 @@ from graphs.prompt_optimization import prompt_optimization_graph
 from graphs.task_proposal import task_proposal_graph
 from state.episode import EpisodeState
 from state.learning import LearningState
-from state.periodic import CareState, OptimizationState
+from state.optimization import OptimizationState
+from state.periodic import CareState
 from state.proposal import ProposalState
 
 GRAPHS = [

@@ -65,11 +65,23 @@ def test_a_prompt_set_that_the_home_does_not_have_is_named(home: Home) -> None:
 
 def test_the_first_witness_of_a_text_is_kept(home: Home) -> None:
     registry = PromptRegistry(home)
-    for evidence in (None, {"p": 0.01}, {"p": 0.5}):
-        registry.save(shipped_prompt_set(), author="user", parents=["x"], created_at=1.0, evidence=evidence)
+    kept = registry.save(shipped_prompt_set(), author="user", parents=["x"], created_at=1.0)
+    for evidence in ({"p": 0.01}, {"p": 0.5, "n": 3}):
+        registry.add_evidence(kept, evidence)
     [version] = registry.versions()
 
-    assert (version["evidence"], version["parents"], version["author"]) == ({"p": 0.01}, ["x"], "user")
+    assert (version["evidence"], version["parents"], version["author"]) == ({"p": 0.01, "n": 3}, ["x"], "user")
+
+
+def test_an_author_that_chooses_once_does_not_undo_a_later_choice(home: Home) -> None:
+    registry = PromptRegistry(home)
+    shipped = registry.chosen(1.0)
+    mine = registry.add_users(skilled("a"), shipped, 2.0)
+    registry.choose_once(mine, author="opt-1", now=3.0)
+    registry.rollback(4.0)
+    registry.choose_once(mine, author="opt-1", now=5.0)
+
+    assert registry.chosen(6.0) == shipped
 
 
 def test_new_runs_use_the_shipped_prompts_until_others_are_chosen_and_go_back_one_by_one(home: Home) -> None:

@@ -1,0 +1,195 @@
+"""A prompt optimisation by itself: settings and tasks in, a finished thread of its graph out."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, cast
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from batch.lease import Lease
+from batch.loop import conditions_of
+from batch.runner import ThreadRunner
+from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
+from checkpoints.threads import drive, thread_config
+from graphs.episode import episode_graph
+from graphs.prompt_optimization import prompt_optimization_graph
+from graphs.version import graph_version
+from runtime.build import Services
+from runtime.context import SERVICES, Context
+from runtime.rollouts import Rollouts, Wanted
+from state.errors import SetupError
+from state.learning import TaskEntry
+from state.ledger import RunRow
+from state.memory_item import Horizon
+from state.optimization import OptimizationRef, OptimizationState
+from state.task import SPLITS, Split, Task
+from storage.contents import canonical, digest_of
+from storage.engine import named_errors
+from telemetry.events import Sink, ignore
+
+STEPS = 1_000_000  # super-steps of one optimisation: at least six per iteration
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimisationPlan:
+    """What an optimisation is: the same settings and tasks give the same id, so the same command continues it."""
+
+    ref: OptimizationRef
+    settings: dict[str, Any]
+    task_file: str
+    counts: dict[Split, int]
+    """Number of tasks by split."""
+
+    @property
+    def run_id(self) -> str:
+        """Its id."""
+        return self.ref["run_id"]
+
+
+def plan_optimisation(
+    services: Services, tasks: Sequence[Task], task_file: str, *, measure_test: bool = True
+) -> OptimisationPlan:
+    """Derive the optimisation's id; raises SetupError when there are no train or validation tasks."""
+    settings = services.settings
+    chosen = [task for task in tasks if task["split"] in settings.splits][: settings.limit]
+    counts = {split: sum(task["split"] == split for task in chosen) for split in SPLITS}
+    for split in ("train", "validation"):
+        if not counts[split]:
+            raise SetupError(f"{task_file} has no {split} tasks: train tasks teach prompts, validation tasks decide")
+    addresses = services.tasks.put(chosen)
+    entries: list[TaskEntry] = [
+        {"task_id": task["task_id"], "task": address, "split": task["split"]}
+        for task, address in zip(chosen, addresses, strict=True)
+    ]
+    prompt_set = services.prompts.resolve(settings.prompts, time.time())
+    kept = settings.that_matter() | {"model": services.models.of("generate").model_id}
+    versions = [graph_version(episode_graph()), graph_version(prompt_optimization_graph())]
+    key = {"settings": kept, "tasks": entries, "prompts": prompt_set, "graphs": versions, "test": measure_test}
+    [address] = services.contents.put(canonical(entries))
+    nothing: Horizon = {"watermark": 0, "run_id": "", "batch": 0}
+    ref: OptimizationRef = {
+        "run_id": f"opt-{digest_of(canonical(key))[:10]}",
+        "tasks": address,
+        "prompt_set": prompt_set,
+        "model": kept["model"],
+        "conditions": conditions_of(services),
+        "horizon": nothing,
+        "memory_snapshot": "",
+        "seed": settings.seed,
+        "measure_test": measure_test and bool(counts["test"]),
+    }
+    return OptimisationPlan(ref=ref, settings=kept, task_file=task_file, counts=counts)
+
+
+class OptimisationRun:
+    """Drives one optimisation. Started again it continues where it stopped; a finished one is only read.
+
+    Raises SetupError when another process is working on it, or the home's checkpoints cannot be read.
+    """
+
+    def __init__(self, plan: OptimisationPlan, services: Services, events: Sink = ignore) -> None:
+        self.plan = plan
+        self.folder: Path = services.settings.home / "runs" / plan.run_id
+        self._services = services
+        self._lease = Lease(self.folder)
+        try:
+            self.saver: SqliteSaver = open_saver(services.settings.home)
+        except SetupError:
+            self._lease.release()
+            raise
+        common: dict[str, Any] = {name: getattr(services, name) for name in SERVICES}
+        episodes = Context(**common, events=events)
+        self._runner = ThreadRunner(episodes, services.settings.home, services.settings.concurrency)
+        self.context = Context(**common, events=events, checkpointer=self.saver, run_episodes=self._runner.run)
+
+    def stop(self) -> None:
+        """Ask it to end soon; safe to call from a signal handler."""
+        self._runner.stop()
+        self._services.models.stop()
+
+    def is_finished(self) -> bool:
+        """Tell whether there is nothing left to do."""
+        earlier = self._services.ledger.run(self.plan.run_id)
+        return bool(earlier and earlier["status"] == "done")
+
+    def drive(self) -> OptimizationState:
+        """Run to the end and return the final state; what was promoted is in use from here on.
+
+        Raises StoppedError after stop(), TransientError when the model or the sandbox stays down.
+        """
+        if self.is_finished():
+            return self._drive()  # reads the finished thread
+        ledger, now, run_id = self._services.ledger, self.context.clock, self.plan.run_id
+        self._services.models.resume()
+        ledger.begin_run(self._row())
+        status, began = "stopped", time.monotonic()
+        try:
+            state = self._drive()
+            promoted = state["ending"]["promoted"]
+            if promoted != self.plan.ref["prompt_set"]:
+                self._services.prompts.choose_once(promoted, author=run_id, now=now())
+            status = "done"
+        finally:
+            ledger.end_run(run_id, status, now(), time.monotonic() - began)
+        return state
+
+    def close(self) -> None:
+        """Wait for the workers, close the savers, let go of the run."""
+        self._runner.close()
+        close_saver(self.saver)
+        self._lease.release()
+
+    def _row(self) -> RunRow:
+        settings = self.plan.settings | {"task_file": self.plan.task_file, "n_tasks": sum(self.plan.counts.values())}
+        return {
+            "run_id": self.plan.run_id,
+            "settings": settings,
+            "status": "running",
+            "started_at": self.context.clock(),
+            "ended_at": None,
+            "active_s": 0.0,
+        }
+
+    def _drive(self) -> OptimizationState:
+        graph = prompt_optimization_graph()
+        config = thread_config(self.plan.run_id, graph_version(graph), STEPS)
+        with named_errors(self._services.settings.home, CHECKPOINT_FILE):
+            state = drive(graph.compile(checkpointer=self.saver), config, {"optimization": self.plan.ref}, self.context)
+        return cast("OptimizationState", state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What an optimisation would take, before anything is spent."""
+
+    baseline: int
+    """Rollouts for measuring the first candidate; those in the ledger are not counted."""
+    least: int
+    """Rollouts of an iteration whose child is dropped at the first look."""
+    most: int
+    """Rollouts of an iteration whose child is accepted at the last."""
+    iterations: int
+    """At most."""
+    tokens_per_rollout: float | None
+    """Mean of what the ledger has of this model; None before its first episode."""
+
+
+def estimate(plan: OptimisationPlan, services: Services) -> Estimate:
+    """Say what it would take; nothing is run."""
+    o, counts = services.settings.optimiser, plan.counts
+    rollouts = Rollouts(plan.ref, Context(**{name: getattr(services, name) for name in SERVICES}))
+    splits: list[Split] = ["validation", "test"] if plan.ref["measure_test"] else ["validation"]
+    first = [Wanted(plan.ref["prompt_set"], entry) for split in splits for entry in rollouts.entries(split)]
+    judging = max(1, counts["train"] // 3)
+    known = list(rollouts.rows(first).values())
+    tokens = [row["prompt_tokens"] + row["completion_tokens"] for row in known]
+    return Estimate(
+        baseline=len(first) - len(known),
+        least=2 * min(o.gate_first, judging),
+        most=counts["train"] - judging + 2 * min(o.gate_cap, counts["train"]) + counts["validation"],
+        iterations=o.iterations,
+        tokens_per_rollout=fmean(tokens) if tokens else None,
+    )

@@ -1,0 +1,39 @@
+"""Run the parent on the train tasks that may teach."""
+
+from typing import TypedDict
+
+from langgraph.runtime import Runtime
+
+from runtime.context import Context
+from runtime.rollouts import Wanted, rollouts_of
+from runtime.trials import proposer_of, teaching_tasks
+from state.optimization import Ending, OptimizationRef, PoolEntry, Spend, Tally, Trial
+
+
+class RunParentReads(TypedDict):
+    """What the node reads."""
+
+    optimization: OptimizationRef
+    pool: list[PoolEntry]
+    tally: Tally
+    trial: Trial
+    spend: Spend
+    ending: Ending
+
+
+class RunParentWrites(TypedDict):
+    """What the node writes."""
+
+    spend: Spend
+    ending: Ending
+
+
+def run_parent(state: RunParentReads, runtime: Runtime[Context]) -> RunParentWrites:
+    """Bring the rollouts to an end that the proposer wants to see; what the ledger has is not run again."""
+    context, ref, trial = runtime.context, state["optimization"], state["trial"]
+    rollouts, iteration = rollouts_of(ref, context), state["tally"]["iteration"]
+    tasks = teaching_tasks(ref, iteration, proposer_of(trial["proposer"], context).examples, rollouts)
+    parent = state["pool"][trial["parent"]]["prompt_set"]
+    wanted = [Wanted(parent, entry) for entry in tasks]
+    spend, short = rollouts.run(wanted, f"{iteration}:teach", "examples", state["spend"])
+    return {"spend": spend, "ending": {**state["ending"], "reason": f"budget: {short}" if short else ""}}

@@ -1,0 +1,71 @@
+"""Decide whether to go on and, if so, whom to improve and who proposes."""
+
+from typing import TypedDict
+
+from langgraph.runtime import Runtime
+
+from optimization.pareto import mean_scores, select_parent
+from optimization.turns import is_stuck
+from runtime.context import Context
+from runtime.rollouts import Rollouts, rollouts_of
+from runtime.trials import names_of
+from state.optimization import Ending, OptimizationRef, PoolEntry, Spend, Tally, Trial
+
+STOP_FILE = "stop"  # in the optimisation's folder: end after the current iteration
+
+
+class SelectReads(TypedDict):
+    """What the node reads."""
+
+    optimization: OptimizationRef
+    pool: list[PoolEntry]
+    tally: Tally
+    spend: Spend
+
+
+class SelectWrites(TypedDict):
+    """What the node writes."""
+
+    tally: Tally
+    trial: Trial
+    ending: Ending
+
+
+def select(state: SelectReads, runtime: Runtime[Context]) -> SelectWrites:
+    """Draw a parent from the Pareto front of the validation tasks, or end: budget, no progress, target, stop file."""
+    context, ref, pool = runtime.context, state["optimization"], state["pool"]
+    rollouts = rollouts_of(ref, context)
+    scores = [rollouts.vector(entry["prompt_set"]) for entry in pool]
+    iteration = state["tally"]["iteration"] + 1
+    names, components = names_of(context), context.settings.optimiser.components
+    trial: Trial = {
+        "proposer": names[state["tally"]["at"] % len(names)],
+        "parent": select_parent(scores, seed=ref["seed"], index=iteration),
+        "component": components[iteration % len(components)],
+        "evidence": "",
+        "child": "",
+        "parents": [],
+        "want": 0,
+        "decision": "",
+    }
+    reason = _reason_to_end(state, max(mean_scores(scores)), rollouts, context)
+    tally: Tally = {**state["tally"], "iteration": iteration if not reason else iteration - 1}
+    return {"tally": tally, "trial": trial, "ending": {"reason": reason, "promoted": ""}}
+
+
+def _reason_to_end(state: SelectReads, best: float, rollouts: Rollouts, context: Context) -> str:
+    """Return why it ends here; "" to go on."""
+    o, tally = context.settings.optimiser, state["tally"]
+    if (context.settings.home / "runs" / state["optimization"]["run_id"] / STOP_FILE).exists():
+        return "the stop file is there"
+    if o.target is not None and best >= o.target:
+        return f"validation score {best:.3f} reaches the target {o.target:g}"
+    if tally["iteration"] >= o.iterations:
+        return f"{o.iterations} iterations are done"
+    if is_stuck(tally, len(names_of(context))):
+        return "no proposer improves anything any more"
+    return _short(rollouts.shortage(state["spend"], 2 * min(o.gate_first, len(rollouts.entries("train")))))
+
+
+def _short(shortage: str) -> str:
+    return f"budget: {shortage}" if shortage else ""

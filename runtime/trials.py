@@ -1,0 +1,98 @@
+"""What the nodes of an optimisation share: which tasks teach and which judge, the rule, how a trial ends."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from optimization.gate import GateRule
+from optimization.minibatches import minibatch
+from optimization.turns import after_acceptance, after_refusal
+from proposers.protocol import Proposer
+from proposers.registry import make_proposer, proposer_names
+from runtime.context import Context
+from runtime.rollouts import Rollouts, Wanted
+from state.learning import TaskEntry
+from state.optimization import OptimizationRef, Pair, Spend, Tally, Trial
+
+TEACHING_SHARE = 2 / 3  # of the train tasks, for a proposer that wants to see as many as it may
+MAX_REFUSED = 64  # kept in the state, so that nothing is tried twice
+
+
+def names_of(context: Context) -> tuple[str, ...]:
+    """Return the proposers' names in the order of their turns."""
+    settings = context.settings
+    role = settings.roles.get("reflect")
+    return proposer_names(settings.optimiser.proposers, role.model if role else settings.model)
+
+
+def proposer_of(name: str, context: Context) -> Proposer:
+    """Return a proposer; raises SetupError when there is none of that name."""
+    return make_proposer(name, context.settings.optimiser.examples)
+
+
+def teaching_tasks(ref: OptimizationRef, iteration: int, wanted: int | None, rollouts: Rollouts) -> list[TaskEntry]:
+    """Return the train tasks whose rollouts a proposer may see in an iteration: at most so many, and never all."""
+    by_id = {entry["task_id"]: entry for entry in rollouts.entries("train")}
+    most = max(1, round(len(by_id) * TEACHING_SHARE))
+    count = most if wanted is None else min(wanted, most)
+    if count == 0:
+        return []
+    draws = minibatch(by_id, seed=ref["seed"], iteration=iteration, first=count, count=count)
+    return [by_id[draw.task_id] for draw in draws]
+
+
+def judging_tasks(ref: OptimizationRef, iteration: int, taught: list[TaskEntry], rollouts: Rollouts) -> list[TaskEntry]:
+    """Return the train tasks on which the gate compares, in the order in which it asks for them.
+
+    None of them taught the child: what a proposer has read says nothing about what it is good for.
+    """
+    seen = {entry["task_id"] for entry in taught}
+    by_id = {entry["task_id"]: entry for entry in rollouts.entries("train") if entry["task_id"] not in seen}
+    if not by_id:
+        return taught
+    draws = minibatch(by_id, seed=ref["seed"], iteration=iteration, first=1, count=len(by_id))
+    return [by_id[draw.task_id] for draw in draws]
+
+
+def gate_rule(pairs: int, context: Context) -> GateRule:
+    """Return the acceptance rule for at most so many pairs."""
+    o = context.settings.optimiser
+    rule = GateRule(alpha=o.alpha, first=min(o.gate_first, o.gate_cap), step=o.gate_step, cap=o.gate_cap)
+    return rule.capped(pairs)
+
+
+def pairs_of(parent: str, child: str, tasks: list[TaskEntry], rollouts: Rollouts) -> list[Pair]:
+    """Return both scores by task; None where a rollout has no result."""
+    return [
+        {
+            "task_id": entry["task_id"],
+            "parent": rollouts.score(Wanted(parent, entry)),
+            "child": rollouts.score(Wanted(child, entry)),
+        }
+        for entry in tasks
+    ]
+
+
+def refused(tally: Tally, trial: Trial, parent: str, candidates: int, context: Context) -> Tally:
+    """Return the counters after a child that was not accepted, or that was never made.
+
+    Where there is only one candidate to propose anything for, a proposer that has nothing hands over at once.
+    """
+    kept = [*tally["refused"], [parent, trial["child"]]][-MAX_REFUSED:] if trial["child"] else tally["refused"]
+    o = context.settings.optimiser
+    after = after_refusal(tally, len(names_of(context)), o.patience, exhausted=not trial["child"] and candidates == 1)
+    return {**after, "refused": kept}
+
+
+def accepted(tally: Tally) -> Tally:
+    """Return the counters after a child that was accepted."""
+    return after_acceptance(tally)
+
+
+def note_iteration(
+    ref: OptimizationRef, tally: Tally, trial: Trial, record: Mapping[str, Any], spend: Spend, context: Context
+) -> None:
+    """Keep what became of an iteration, for reports, and tell whoever watches."""
+    whole = {**trial, **record, "spend": spend}
+    context.optimisations.note(ref["run_id"], tally["iteration"], "iteration", whole)
+    what = f"iteration {tally['iteration']}, {trial['proposer']}: {trial['decision'] or 'none'}"
+    context.events({"kind": "optimised", "detail": f"{what}. {record.get('why', '')}".strip()})

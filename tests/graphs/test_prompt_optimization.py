@@ -1,0 +1,226 @@
+"""Prompt optimisation as a whole: what it finds, what it pays, what it does not look at."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batch.optimisation_report import optimisation_html
+from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
+from benchmarks.planted import GOOD, HARMFUL, success_probability
+from checkpoints.threads import thread_config
+from proposers.protocol import Request
+from state.errors import SetupError
+from tests.graphs.conftest import PROPOSER
+
+
+def summary_of(run: Any, services: Any) -> OptimisationSummary:
+    return summarise_optimisation(services.ledger, services.optimisations, services.prompts, run.plan.run_id)
+
+
+def test_planted_rules_are_found_promoted_and_used_by_new_runs(optimisation: Any) -> None:
+    with optimisation(iterations=30, patience=10) as (run, _, services):
+        state = run.drive()
+        promoted = state["ending"]["promoted"]
+        skills = services.prompts.get(promoted)["components"]["skills"]
+        summary = summary_of(run, services)
+
+        assert success_probability(skills) > success_probability("") + 0.15
+        assert services.prompts.chosen(0.0) == promoted
+        assert summary.verdict_line.startswith(f"promoted {promoted[:10]}: validation +")
+        assert "95 % interval" in summary.test_lines[1]
+
+
+def test_a_finished_optimisation_is_only_read_and_one_gone_back_from_is_not_chosen_again(optimisation: Any) -> None:
+    with optimisation(iterations=30, patience=10) as (run, _, services):
+        first = run.drive()
+        services.prompts.rollback(1.0)
+    with optimisation(iterations=30, patience=10) as (run, runner, services):
+        assert run.drive() == first
+        assert runner.executed == []
+        assert services.prompts.chosen(0.0) == run.plan.ref["prompt_set"]
+
+
+def test_what_another_run_of_the_home_has_measured_is_not_paid_for_again(optimisation: Any) -> None:
+    with optimisation(iterations=3) as (run, _, _services):
+        first = run.drive()["spend"]
+    with optimisation(iterations=3, patience=2) as (run, runner, _services):
+        second = run.drive()["spend"]
+
+        assert first["validation"]["rollouts"] >= 40
+        assert "validation" not in second or second["validation"]["rollouts"] < first["validation"]["rollouts"]
+        assert sum(line.get("rollouts", 0) for line in second.values()) == len(runner.executed)
+
+
+def test_spending_ends_at_the_budget_and_the_report_says_on_what(optimisation: Any) -> None:
+    with optimisation(budget={"rollouts": 100}) as (run, runner, services):
+        state = run.drive()
+
+        assert len(runner.executed) <= 100
+        assert state["ending"]["reason"].startswith("budget: rollouts: ")
+        assert summary_of(run, services).total["rollouts"] == len(runner.executed)
+
+
+def test_a_budget_that_does_not_pay_for_the_first_candidate_is_refused(optimisation: Any) -> None:
+    message = "does not pay for measuring the first candidate: rollouts: 0 of 10 spent"
+    with optimisation(budget={"rollouts": 10}) as (run, _, _services), pytest.raises(SetupError, match=message):
+        run.drive()
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"target": 0.01}, "reaches the target"),
+        ({"proposers": ["drop_lines"]}, "no proposer improves anything any more"),
+        ({"iterations": 2}, "2 iterations are done"),
+        ({"budget": {"tokens": 50_000}}, "budget: tokens: "),
+    ],
+)
+def test_it_ends_for_a_named_reason(optimisation: Any, given: dict[str, Any], reason: str) -> None:
+    with optimisation(**given) as (run, _, _services):
+        assert reason in run.drive()["ending"]["reason"]
+
+
+def test_a_stop_file_ends_it_after_the_iteration(optimisation: Any) -> None:
+    with optimisation() as (run, _, _services):
+        (run.folder / "stop").touch()
+        assert run.drive()["ending"]["reason"] == "the stop file is there"
+
+
+def test_no_test_task_and_no_validation_task_reaches_a_proposer_a_memory_or_the_gate(
+    optimisation: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Request] = []
+    monkeypatch.setattr("benchmarks.planted.propose_rule", lambda request: seen.append(request) or propose(request))
+    with optimisation(iterations=6, patience=6) as (run, _, services):
+        run.drive()
+        train = {e["task_id"] for e in run.context.at_hand[run.plan.run_id].entries("train")}  # type: ignore[attr-defined]
+        gated = {
+            row["task_id"]
+            for phase, row in services.ledger.episodes_of(run.plan.run_id)
+            if phase.split(":")[1] in ("gate", "teach")
+        }
+
+        numbers = {int(task_id.partition("/")[2]) for task_id in train}
+        shown = {int(e.view["entry_point"][1:]) for request in seen for e in request.examples}
+        assert shown
+        assert shown <= numbers
+        assert gated <= train
+        assert services.memory.watermark() == 0
+
+
+def propose(request: Request) -> dict[str, str]:
+    return {"skills": request.components["skills"] + f"\n- line {request.index}"}
+
+
+def test_what_teaches_a_child_never_judges_it(optimisation: Any) -> None:
+    with optimisation(iterations=6, patience=6) as (run, _, services):
+        run.drive()
+        used: dict[tuple[str, str], set[str]] = {}
+        for phase, row in services.ledger.episodes_of(run.plan.run_id):
+            iteration, kind = phase.split(":")[:2]
+            used.setdefault((iteration, kind), set()).add(row["task_id"])
+
+        judged = [number for number, kind in used if kind == "gate"]
+        assert judged
+        assert not any(used.get((number, "teach"), set()) & used[number, "gate"] for number in judged)
+
+
+def raising(_request: Request) -> dict[str, str]:
+    raise ValueError("no idea")
+
+
+def answering_nonsense(_request: Request) -> Any:
+    return ["skills"]
+
+
+def losing_a_placeholder(_request: Request) -> dict[str, str]:
+    return {"repair": "Attempt $number was wrong: $code"}
+
+
+def respelling_a_placeholder(request: Request) -> dict[str, str]:
+    return {"repair": request.components["repair"].replace("$outcome", "{outcome}") + " for $5"}
+
+
+def inventing_a_component(_request: Request) -> dict[str, str]:
+    return {"soul": "Be kind."}
+
+
+def rambling(_request: Request) -> dict[str, str]:
+    return {"system": "x" * 30_000}
+
+
+@pytest.mark.parametrize(
+    ("proposer", "why"),
+    [
+        ("raising", "failed: ValueError: no idea"),
+        ("answering_nonsense", "failed: TypeError"),
+        ("losing_a_placeholder", "repair refused: the placeholder $outcome is missing"),
+        ("inventing_a_component", "refused: there is no component 'soul'"),
+        ("rambling", "refused: system has 30000 characters"),
+    ],
+)
+def test_a_proposer_that_fails_is_counted_apart_and_the_next_goes_on(
+    optimisation: Any, proposer: str, why: str
+) -> None:
+    name = f"tests.graphs.test_prompt_optimization:{proposer}"
+    with optimisation(proposers=[name, PROPOSER], patience=2, iterations=3) as (run, _, services):
+        run.drive()
+        summary = summary_of(run, services)
+
+        assert summary.iterations[0].why.startswith(why)
+        assert summary.failures == 1
+        assert summary.iterations[1].proposer == PROPOSER
+
+
+def test_a_placeholder_in_another_spelling_is_repaired(optimisation: Any) -> None:
+    name = "tests.graphs.test_prompt_optimization:respelling_a_placeholder"
+    with optimisation(proposers=[name], patience=1, iterations=1) as (run, _, services):
+        run.drive()
+        [version] = [v for v in services.prompts.versions() if v["author"] == name]
+
+        assert version["components"]["repair"].endswith("${outcome} for $$5")
+
+
+def test_a_proposer_that_hangs_is_left_behind(optimisation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    release = threading.Event()
+    monkeypatch.setattr("benchmarks.planted.propose_rule", lambda _request: release.wait())
+    with optimisation(proposers=[PROPOSER], iterations=1, proposer_timeout_s=0.01) as (run, _, services):
+        run.drive()
+        release.set()
+        assert summary_of(run, services).iterations[0].why == "no answer after 0.01 s"
+
+
+def test_state_holds_ids_and_counters_only(optimisation: Any) -> None:
+    with optimisation(iterations=6, patience=6) as (run, _, _services):
+        run.drive()
+        saved = run.saver.get_tuple(thread_config(run.plan.run_id, ""))
+        assert saved is not None
+        text = str(saved.checkpoint["channel_values"])
+
+        assert not any(rule in text for rule in (*GOOD, *HARMFUL))
+        assert len(text) < 6_000
+
+
+def test_the_report_shows_tree_diffs_evidence_and_costs(optimisation: Any, tmp_path: Path) -> None:
+    with optimisation(iterations=30, patience=10) as (run, _, services):
+        run.drive()
+        summary = summary_of(run, services)
+        page, piece = optimisation_html(summary, whole=True), summary._repr_html_()
+
+        assert page.startswith("<!doctype html>")
+        assert "<html" not in piece
+        assert "sequential" not in piece or "alpha" in piece
+        for text in ("the child is better: p ", "+- ", "What it cost", summary.candidates[1].prompt_set[:10]):
+            assert text in piece
+
+
+def test_the_same_seed_ends_in_the_same_pool_and_another_one_elsewhere(optimisation: Any) -> None:
+    pools = []
+    for home, seed in (("a", 1), ("b", 1), ("c", 2)):
+        with optimisation(home=home, seed=seed, iterations=6, patience=6) as (run, _, _services):
+            pools.append(run.drive()["pool"])
+    assert pools[0] == pools[1]
+    assert pools[0] != pools[2]
