@@ -1,12 +1,12 @@
 """Retrieval quality of the memory, engine by engine.
 
-    python benchmarks/memory_quality.py [--corpus FILE.jsonl ...] [--most 500]
+    python -m benchmarks.memory_quality [--corpus FILE.jsonl ...] [--most 500]
 
 Without files it measures two sets of its own, made anew on every machine from a fixed seed:
 - code: functions of Python's standard library; the question is the first paragraph of a docstring, the document the
   function without it. `code, names hidden` calls every function f.
-- dialogues: conversations in dated sessions with labelled evidence, where an answer often shares no word with the
-  question that is asked about it later. They are generated, so they rank engines; they do not predict a figure.
+- dialogues: conversations in dated sessions with labelled evidence (benchmarks/dialogues.py). They are generated, so
+  they rank engines; they do not predict a figure. --seeds says which: weights were chosen on 0-9.
 Each also with one edit in half of the longer words of every question ("typos").
 
 With --episodes N it measures lifecycle instead: N episodes over tasks of 40 families, each shown the two best skills
@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.dialogues import Conversation
 from memory.care import tend
 from memory.embedders import HashedEmbedder
 from memory.index import Sight
@@ -50,7 +51,14 @@ VARIANTS: dict[str, Weights | None] = {
     "bm25 + fuzzy": Weights(),
     "bm25 + fuzzy + neighbours": Weights(neighbours=NEAR),
     "bm25 + fuzzy + cosine": Weights(cosine=1.0),
-    "all": Weights(cosine=1.0, neighbours=NEAR),
+    "bm25 + fuzzy + names": Weights(names=0.5),
+    "bm25 + fuzzy + abbreviations": Weights(abbreviations=0.4),
+    "all": Weights(cosine=1.0, names=0.5, abbreviations=0.4, neighbours=NEAR),
+    "all but fuzzy": Weights(cosine=1.0, names=0.5, abbreviations=0.4, neighbours=NEAR, fuzzy=False),
+    "all but cosine": Weights(names=0.5, abbreviations=0.4, neighbours=NEAR),
+    "all but names": Weights(cosine=1.0, abbreviations=0.4, neighbours=NEAR),
+    "all but abbreviations": Weights(cosine=1.0, names=0.5, neighbours=NEAR),
+    "all but neighbours": Weights(cosine=1.0, names=0.5, abbreviations=0.4),
 }
 
 
@@ -71,15 +79,18 @@ def main() -> None:
     parser.add_argument(
         "--episodes", type=int, default=0, metavar="N", help="simulate N episodes with and without care"
     )
+    parser.add_argument("--seeds", default="100-119", metavar="FIRST-LAST", help="of the generated dialogues")
     arguments = parser.parse_args()
     if arguments.episodes:
         simulate(arguments.episodes, care=True)
         simulate(arguments.episodes, care=False)
         return
+    first, _, last = arguments.seeds.partition("-")
+    talks = [(seed, Conversation(seed)) for seed in range(int(first), int(last) + 1)]
     groups = {path.name: list(read(path)) for path in arguments.corpus} or {
         "code": [code(hide_names=False)],
         "code, names hidden": [code(hide_names=True)],
-        "dialogues": [dialogue(seed) for seed in range(20)],
+        "dialogues": [Corpus(f"dialogue {n}", one.turns, one.questions) for n, one in talks],
     }
     for name, corpora in groups.items():
         show(name, corpora, arguments.most)
@@ -191,94 +202,6 @@ def functions(path: Path) -> Iterator[tuple[str, str, str]]:
             node.body, node.decorator_list, node.returns = node.body[1:], [], None
             if len(question.split()) >= 6:
                 yield node.name, question, ast.unparse(node)
-
-
-# What people tell, and how somebody asks about it later: {} is the value. The answer seldom repeats the topic.
-TOPICS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
-    "pet": (
-        ("Did you settle on a name for the new puppy?", "What are you going to call the dog?"),
-        ("{}! The kids voted.", "We went with {} in the end."),
-        ("What is the name of {who}'s dog?", "What did {who} call the puppy?"),
-        ("Biscuit", "Luna", "Max", "Pepper", "Shadow", "Waffles", "Ziggy", "Olive"),
-    ),
-    "trip": (
-        ("Where are you off to for the holidays?", "Any plans for your vacation?"),
-        ("{}, at last. I have the tickets.", "Thinking of {} this time."),
-        ("Where did {who} plan to go on holiday?", "Which place did {who} book a vacation to?"),
-        ("Lisbon", "Kyoto", "Iceland", "Morocco", "Patagonia", "Vienna", "Crete", "Norway"),
-    ),
-    "hobby": (
-        ("How do you unwind after work these days?", "Picked up any new hobby?"),
-        ("Mostly {}. It calms me down.", "I have been getting into {}."),
-        ("What hobby has {who} taken up?", "How does {who} unwind after work?"),
-        ("pottery", "rock climbing", "birdwatching", "chess", "woodcarving", "salsa dancing", "fencing", "baking"),
-    ),
-    "book": (
-        ("Read anything good lately?", "What is on your bedside table?"),
-        ("{}. I could not put it down.", "Halfway through {}, it is brilliant."),
-        ("Which book was {who} reading?", "What did {who} read recently?"),
-        ("Dune", "Middlemarch", "Beloved", "Ulysses", "The Hobbit", "Circe", "Emma", "Persuasion"),
-    ),
-    "job": (
-        ("How did the interview go?", "Any news from the job hunt?"),
-        ("They made me an offer! {}, starting in spring.", "I got it: {}."),
-        ("What new job did {who} get?", "Which position was {who} offered?"),
-        ("nurse", "data analyst", "gardener", "school counsellor", "line cook", "paralegal", "surveyor", "translator"),
-    ),
-    "gift": (
-        ("What did you get your mother for her birthday?", "Found a present for your mum yet?"),
-        ("A {}. She cried.", "I wrapped a {} for her."),
-        ("What present did {who} give to her mother?", "What did {who} buy as a birthday gift?"),
-        ("scarf", "telescope", "necklace", "record player", "teapot", "quilt", "camera", "rose bush"),
-    ),
-    "injury": (
-        ("Why are you limping?", "What happened to you at the match?"),
-        ("Twisted my {} on the stairs.", "It is my {}, the doctor says two weeks."),
-        ("What did {who} hurt?", "Which part of the body did {who} injure?"),
-        ("ankle", "knee", "wrist", "shoulder", "toe", "hip", "elbow", "back"),
-    ),
-}  # fmt: skip
-CHATTER = (
-    "How have you been?", "Same old, busy week.", "The weather has been awful.", "Tell me about it!",
-    "That sounds lovely.",
-    "I know what you mean.", "We should meet up soon.", "Let me check my calendar and tell you.", "Ha, classic.",
-    "My train was late again.", "I am so proud of you.", "Thanks, that means a lot to me.", "The new café is nice.",
-    "I need to sleep more.", "Did you see the game?", "Not yet, no spoilers please!", "Dinner was great.", "Take care!",
-)  # fmt: skip
-NAMES = ("Ann", "Bela", "Carmen", "Dario", "Esther", "Farid", "Greta", "Hugo", "Ines", "Jonas")
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November")
-
-
-def dialogue(seed: int) -> Corpus:
-    """Return a conversation of two people in dated sessions: both tell once about every topic, and are asked later."""
-    rng = random.Random(seed)
-    corpus, speakers = Corpus(f"dialogue {seed}", []), rng.sample(NAMES, 2)
-    told = [(who, topic) for who in speakers for topic in sorted(TOPICS)]
-    rng.shuffle(told)
-    for session, (who, topic) in enumerate(told):
-        moment = f"{rng.randint(1, 28)} {MONTHS[session % len(MONTHS)]} {2022 + session // len(MONTHS)}"
-        other = speakers[1 - speakers.index(who)]
-        asks, answers, later, values = TOPICS[topic]
-        chat(corpus, rng, session, moment, speakers)
-        said(corpus, session, other, moment, rng.choice(asks))
-        evidence = said(corpus, session, who, moment, rng.choice(answers).format(rng.choice(values)))
-        chat(corpus, rng, session, moment, speakers)
-        corpus.questions.append((rng.choice(later).format(who=who), [evidence]))
-    return corpus
-
-
-def chat(corpus: Corpus, rng: random.Random, session: int, moment: str, speakers: Sequence[str]) -> None:
-    """Add turns that nobody will ask about."""
-    for turn in range(rng.randint(8, 24)):
-        said(corpus, session, speakers[turn % 2], moment, rng.choice(CHATTER))
-
-
-def said(corpus: Corpus, session: int, speaker: str, moment: str, text: str) -> str:
-    """Add a turn and return its id."""
-    attributes = {"speaker": speaker, "date": moment}
-    turn = {"id": str(len(corpus.documents)), "text": text, "thread": f"s{session}", "attributes": attributes}
-    corpus.documents.append(turn)
-    return str(turn["id"])
 
 
 SCOPE = Scope(project="simulation")

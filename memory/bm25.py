@@ -24,7 +24,7 @@ class TermWeights:
         count = int(visible.sum())
         mean = float(lengths[visible].sum()) / max(count, 1)
         self.frequency = postings.frequencies(visible)
-        self._idf = np.log1p((count - self.frequency + 0.5) / (self.frequency + 0.5))
+        self.idf = np.log1p((count - self.frequency + 0.5) / (self.frequency + 0.5))
         self._smooth_idf = np.log((1 + count) / (1 + self.frequency)) + 1
         self._norms = K1 * (1 - B + B * lengths / (mean or 1.0))
         self._weights: dict[str, tuple[Rows, Numbers]] = {}
@@ -77,7 +77,7 @@ class TermWeights:
             keep = rows < len(self._visible)
             keep[keep] = self._visible[rows[keep]]
             owners, rows, counts = owners[keep], rows[keep], counts[keep]
-        weights = self._idf[numbers][owners] * counts * (K1 + 1) / (counts + self._norms[rows])
+        weights = self.idf[numbers][owners] * counts * (K1 + 1) / (counts + self._norms[rows])
         bounds = np.searchsorted(owners, np.arange(len(terms) + 1))
         for term, start, end in zip(terms, bounds[:-1], bounds[1:], strict=True):
             self._weights[term] = rows[start:end], weights[start:end]

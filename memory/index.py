@@ -20,6 +20,7 @@ from memory.question import Question, is_code
 from memory.ranking import Engines, Meaning, Ranker, Ranking, Scored, Weights
 from memory.record import KINDS, Scope
 from memory.records import Changes
+from memory.titles import title_of
 from memory.words import indexed_text
 from state.memory_item import Horizon
 from storage.contents import digest_of
@@ -187,6 +188,7 @@ class ScopeIndex:
         self._ids.append(row["memory_id"])
         self._rows[row["memory_id"]] = number
         self._engines.postings.append(indexed_text(row["text"], row["entry_point"], attributes))
+        self._engines.titles.append(self._engines.postings.numbers(title_of(row["text"], row["entry_point"])))
         self._expiry.append(np.inf)
         self._attributes.append(number, {**attributes, **_own_fields(row)})
         return number

@@ -50,6 +50,10 @@ class Postings:
         self._starts.append(len(self._row_terms))
         self._lengths.append(counts.total())
 
+    def numbers(self, text: str) -> list[int]:
+        """Return the numbers of the different terms of a text that the rows hold."""
+        return [number for term in dict.fromkeys(terms_of(text)) if (number := self.terms.get(term)) is not None]
+
     def lengths(self) -> Numbers:
         """Return the number of terms of each row."""
         return np.array(self._lengths)

@@ -12,8 +12,9 @@ from memory.fuzzy import Vocabulary
 from memory.neighbours import Neighbours
 from memory.postings import Mask, Numbers, Postings, Rows, best
 from memory.question import Intent, Question
+from memory.titles import Titles, abbreviations
 
-COSINE_CANDIDATES = 100  # more gave nothing: docs/memory.md#cosine
+CODE_CANDIDATES = 100  # more gave nothing: docs/memory.md#cosine
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,9 @@ class Weights:
     """How much each engine adds to a question's scores; each is measured in docs/memory.md#ablation."""
 
     cosine: float = 0.0  # of the normalised cosine, beside a normalised BM25 of weight 1
-    code_only: bool = False  # the cosine only where most of what is found is code
+    names: float = 0.0  # of what a question and a program's name have in common
+    abbreviations: float = 0.0  # of a term that stands for a longer one of the question: max for maximum
+    code_only: bool = False  # these three only where most of what is found is code
     neighbours: tuple[float, ...] = ()  # of the scores of the records one, two, ... steps away in the same thread
     fuzzy: bool = True  # expand terms that no visible record holds
     dense: float = 0.7  # of the normalised cosine of dense vectors, where there is an embedder
@@ -29,9 +32,10 @@ class Weights:
 
 _NEAR = (0.4, 0.2)
 WEIGHTS: Mapping[Intent, Weights] = {
-    "prose": Weights(neighbours=_NEAR, cosine=1.0, code_only=True),  # on dialogues the cosine loses
+    # on dialogues the cosine loses
+    "prose": Weights(neighbours=_NEAR, cosine=1.0, names=0.5, abbreviations=0.4, code_only=True),
     "phrase": Weights(neighbours=_NEAR),
-    "code": Weights(neighbours=_NEAR, cosine=1.0),
+    "code": Weights(neighbours=_NEAR, cosine=1.0, names=0.5, abbreviations=0.4),
 }
 
 
@@ -52,11 +56,15 @@ class Ranking:
     parts: dict[str, Numbers]
 
     def fuse(self, engine: str, values: Numbers, weight: float) -> None:
-        """Add an engine's values, brought to [0, weight], to the scores, brought to [0, 1] when they are BM25 alone."""
+        """Add an engine's values, brought to [0, weight], to the scores."""
+        self.add(engine, weight * values / (values.max(initial=0.0) or 1.0))
+
+    def add(self, engine: str, values: Numbers) -> None:
+        """Add an engine's values to the scores, brought to [0, 1] when they are BM25 alone."""
         if len(self.parts) == 1:
             self.parts["bm25"] = self.scores = self.scores / (self.scores.max(initial=0.0) or 1.0)
-        self.parts[engine] = weight * values / (values.max(initial=0.0) or 1.0)
-        self.scores = self.scores + self.parts[engine]
+        self.parts[engine] = values
+        self.scores = self.scores + values
 
     def explained(self, row: int) -> dict[str, float]:
         """Return what the score of a row is made of."""
@@ -68,6 +76,7 @@ class Engines:
     """What a scope's records are found by; it grows with them."""
 
     postings: Postings = field(default_factory=Postings)
+    titles: Titles = field(default_factory=Titles)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     vectors: Matrix = field(default_factory=Matrix)
 
@@ -85,6 +94,7 @@ class Ranker:
 
     def __init__(self, engines: Engines, visible: Mask, neighbours: Neighbours, is_code: Mask) -> None:
         self._postings = engines.postings
+        self._titles = engines.titles
         self._vocabulary = engines.vocabulary
         self._vectors = engines.vectors
         self._visible = visible
@@ -98,10 +108,9 @@ class Ranker:
         terms = self._weighted(question, fuzzy=weights.fuzzy)
         scores = self._weights.bm25(terms)
         ranking = Ranking(scores, {"bm25": scores})
-        if weights.cosine and (self._any_code or not weights.code_only) and scores.any():
-            rows = best(scores, COSINE_CANDIDATES)
-            if not weights.code_only or self._is_code[rows].mean() > 0.5:
-                ranking.fuse("cosine", self._cosine(rows, terms), weights.cosine)
+        if self._is_about_code(scores, weights):
+            ranking = self._among_code(terms, scores, weights)
+            scores = ranking.parts["bm25"]
         if asked is not None and weights.dense:
             dense = self._vectors.cosine(asked.vector, self._visible, scores, asked.near)
             ranking.fuse("dense", dense, weights.dense)
@@ -109,6 +118,28 @@ class Ranker:
             smoothed = self._neighbours.smoothed(ranking.scores, weights.neighbours)
             ranking.parts["neighbours"] = smoothed - ranking.scores
             ranking.scores = smoothed
+        return ranking
+
+    def _is_about_code(self, scores: Numbers, weights: Weights) -> bool:
+        if not (weights.cosine or weights.names or weights.abbreviations):
+            return False
+        if not weights.code_only:
+            return True
+        return self._any_code and bool(scores.any() and self._is_code[best(scores, CODE_CANDIDATES)].mean() > 0.5)
+
+    def _among_code(self, terms: dict[str, float], scores: Numbers, weights: Weights) -> Ranking:
+        """Rank again with what tells programs apart: abbreviated terms, their names, the cosine."""
+        if weights.abbreviations:
+            short = {one: weights.abbreviations * v for term, v in terms.items() for one in abbreviations(term)}
+            terms = {one: value for one, value in short.items() if self._weights.holds(one)} | terms
+            scores = self._weights.bm25(terms)
+        ranking, rows = Ranking(scores, {"bm25": scores}), best(scores, CODE_CANDIDATES)
+        if weights.cosine:
+            ranking.fuse("cosine", self._spread(rows, self._weights.cosine(terms, rows)), weights.cosine)
+        if weights.names:
+            asked = {self._postings.terms[term]: value for term, value in terms.items() if self._weights.holds(term)}
+            matches = self._titles.matches(rows, asked, self._weights.idf)
+            ranking.add("names", weights.names * self._spread(rows, matches))
         return ranking
 
     def _weighted(self, question: Question, *, fuzzy: bool) -> dict[str, float]:
@@ -122,7 +153,8 @@ class Ranker:
                     terms[similar] = max(terms.get(similar, 0.0), value * value)
         return terms
 
-    def _cosine(self, rows: Rows, terms: Mapping[str, float]) -> Numbers:
-        cosine = np.zeros(len(self._visible))
-        cosine[rows] = self._weights.cosine(terms, rows)
-        return cosine
+    def _spread(self, rows: Rows, values: Numbers) -> Numbers:
+        """Return the values at their rows, 0 elsewhere."""
+        spread = np.zeros(len(self._visible))
+        spread[rows] = values
+        return spread

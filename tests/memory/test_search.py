@@ -8,6 +8,7 @@ from memory.question import question_of
 from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
+from memory.titles import abbreviations
 
 ANN = Scope(user="ann")
 
@@ -63,7 +64,7 @@ def test_neighbours_lend_nothing_across_threads(records: Records, recall: Recall
 def test_a_result_explains_its_score(records: Records, recall: Recall) -> None:
     remember(records, "def min_cost(grid): return sum(grid)", "def max_cost(grid): return grid")
     (first, second) = recall.search(Search(text="write a function for the minimum cost: min_cost", scope=ANN))
-    assert set(first.parts) == {"bm25", "cosine"}
+    assert set(first.parts) == {"bm25", "cosine", "names"}
     assert first.score == pytest.approx(sum(first.parts.values()), abs=1e-3)
     assert first.score > second.score
 
@@ -110,3 +111,20 @@ def test_an_index_full_of_replaced_texts_is_built_anew(
             writer.replace(record, text=f"tea {number}")
     assert found(recall, "tea") == ["tea 9"]
     assert not recall.index(ANN).worn
+
+
+def test_a_program_is_found_by_what_its_name_and_its_abbreviations_stand_for(records: Records, recall: Recall) -> None:
+    body = "    total = 0\n    for x in xs:\n        total = {}\n    return total"
+    steps = (("best", "max(total, x)"), ("worst", "min(total, x)"), ("evens", "total + x % 2"))
+    best, worst, _ = programs = [f"def {name}(xs):\n{body.format(step)}" for name, step in steps]
+    remember(records, *programs)
+    assert found(recall, "write a function for the maximum of the elements")[0] == best
+    assert found(recall, "write a function that picks the worst")[0] == worst
+
+
+@pytest.mark.parametrize(
+    ("word", "short"), [("maximum", "max"), ("message", "msg"), ("string", "str"), ("character", "char")]
+)
+def test_long_words_have_the_abbreviations_that_programs_use(word: str, short: str) -> None:
+    assert short in abbreviations(word)
+    assert abbreviations(short) == set()
