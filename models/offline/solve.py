@@ -1,7 +1,7 @@
 """A request answered: staged search, ranking, and the program that is printed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from models.offline.bank import Budget
@@ -24,6 +24,7 @@ DEDUCTION_SHARES: Final = (0.3, 0.1, 0.05)
 GUARD_SHARE: Final = 0.25
 """Of the budget, kept for the search without the empty cases where there are any."""
 MAX_CHECKED_SKILLS: Final = 2
+MAX_CHECKED_MEMORIES: Final = 2
 AFTER_A_CRASH: Final = 3.0
 """How much worse failing on a probe is once an attempt has raised."""
 
@@ -91,8 +92,7 @@ def solve(request: Request, purse: Budget) -> Solution:
     solution.effort = best.found_after or purse.spent
     solution.code = task.program(best)
     solution.how = f"Found by search with {found.stage} after {purse.spent} candidates."
-    memories = {n.component.memory for n in best.walk() if n.component}
-    solution.memories_used = sorted(memories - {"", GIVEN})
+    solution.memories_used = task.decisive_memories(applied, best, solution.code, purse.total)
     solution.components = sorted(component_names() & {n.component.name for n in best.walk() if n.component})
     solution.skills_used = task.decisive(applied, best, solution.code, Budget(purse.total))
     return solution
@@ -158,6 +158,28 @@ class _Task:
         assert self.request.signature is not None
         return program(node, self.request.signature.header, self.request.imports)
 
+    def decisive_memories(self, skills: Sequence[Skill], best: Node, code: str, budget: int) -> list[str]:
+        """Return the memories without which the answer would be another program; only those are called used.
+
+        That is clear of a memory whose function the program carries. A condition or body out of one may be what the
+        search finds by itself: it is asked.
+        """
+        parts = [n.component for n in best.walk() if n.component and n.component.memory not in ("", GIVEN)]
+        carried = {part.memory for part in parts if part.source}
+        inline = sorted({part.memory for part in parts} - carried)[:MAX_CHECKED_MEMORIES]
+        return sorted(carried | {memory for memory in inline if self._without(memory).differs(skills, code, budget)})
+
+    def _without(self, memory: str) -> "_Task":
+        request = replace(self.request, memories=tuple(m for m in self.request.memories if m.memory_id != memory))
+        assert request.signature is not None
+        shelf = library(request.memories, self.words, {*self.problem.params, request.signature.name})
+        return replace(self, request=request, shelf=shelf)
+
+    def differs(self, skills: Sequence[Skill], code: str, budget: int) -> bool:
+        """Tell whether the search ends in another program than this one."""
+        found = self.search(skills, Budget(budget))
+        return not found.fits or self.program(found.fits[0]) != code
+
     def decisive(self, skills: Sequence[Skill], best: Node, code: str, purse: Budget) -> list[str]:
         """Return the lines without which the same search gives another program; only those are called used."""
         names = {n.component.name for n in best.walk() if n.component}
@@ -165,8 +187,7 @@ class _Task:
         used = []
         for skill in suspects[:MAX_CHECKED_SKILLS]:
             others = [other for other in skills if other is not skill]
-            found = self.search(others, Budget(purse.total))
-            if not found.fits or self.program(found.fits[0]) != code:
+            if self.differs(others, code, purse.total):
                 used.append(skill.line)
         return used
 
