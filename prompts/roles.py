@@ -1,4 +1,4 @@
-"""Messages that ask a model for something other than a program: to propose, to reflect, to review.
+"""Messages that ask a model for something other than a program: to propose, to reflect.
 
 The first line of the system message names the role: `Role: reflect`. The formats are documented in docs/offline.md.
 """
@@ -13,7 +13,7 @@ from state.memory_item import MemoryHit
 from state.message import Message
 from state.task import TaskView
 
-Role = Literal["propose", "reflect", "review"]
+Role = Literal["propose", "reflect"]
 _PLAIN = {"system": "", "skills": "", "generate": "$task\n\n$examples\n\n$memories\n\n$feedback", "repair": "$outcome"}
 
 
@@ -31,11 +31,6 @@ def reflection_messages(experience: Sequence[SolvedTask]) -> list[Message]:
         task = re.sub(r"^## (Task|Examples)$", r"#### \1", task_text(solved["view"]), flags=re.MULTILINE)
         parts.append(f"### Solved {number}\n{task}\n\n#### Program\n{_fenced(solved['code'])}")
     return _messages("reflect", "## Solved tasks\n\n" + "\n\n".join(parts))
-
-
-def review_messages(view: TaskView, code: str) -> list[Message]:
-    """Return the messages that ask for a review of a program; the model sees the task's visible side only."""
-    return _messages("review", f"{task_text(view)}\n\n## Program\n{_fenced(code)}")
 
 
 def proposal_messages(

@@ -10,7 +10,7 @@ from models.offline.proposer import proposal
 from models.offline.reflector import experience_in, skill_lines
 from models.offline.solve import Solution, solve
 
-_ROLE: Final = re.compile(r"^Role: (propose|reflect|review)[ \t]*$", re.MULTILINE)
+_ROLE: Final = re.compile(r"^Role: (propose|reflect)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import Random
 
 import pytest
 from langchain_core.messages import AIMessageChunk, HumanMessage, SystemMessage
 
+from benchmarks.offline_messages import messages, outcome
 from models.offline.chat import OfflineChatModel
 from models.offline.pool import SearchPool, pool_of
 
@@ -36,6 +36,7 @@ def total(x):
 ```"""
 SCRIPT = """
 import sys
+from benchmarks.offline_messages import messages, outcome
 from models.offline.chat import OfflineChatModel
 print(OfflineChatModel(budget=3000).invoke(sys.argv[1]).text)
 """
@@ -124,21 +125,11 @@ def test_malformed_messages_get_a_refusal(model: OfflineChatModel, text: str) ->
     assert "```" not in model.invoke(text).text
 
 
-PIECES = (
-    "## Task\n", "## Examples\n", "## Memories\n### Memory x (similarity 9..9): y\n", "## Feedback\n### Attempt 1\n",
-    "```python\n", "```\n", "def f(x, list):\n", "def f(", "    return x\n", "assert f(1, [2]) == [1, 2]\n",
-    "assert f(", "assert f(float('inf'), {}) == {1: {2}}\n", "f('\\ud800', ...) -> 10 ** 40\n", ">>> f([], None)\n1\n",
-    "\x00é😀", "x = 1\nx.append(x)\n", "import os\n", "class A: pass\n", "while True: pass\n", '"""', "(" * 200,
-    "9" * 5_000, "- when x: prefer sum\n",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_any_mixture_of_pieces_ends_in_an_answer_or_a_refusal(model: OfflineChatModel, seed: int) -> None:
-    random = Random(seed)
-    text = "".join(random.choices(PIECES, k=random.randint(3, 25)))
-    answer = model.invoke([SystemMessage("## Skills\n" + text), HumanMessage(text)])
-    assert ("```python" in answer.text) == ("no program" not in answer.text and "I find no" not in answer.text)
+@pytest.mark.parametrize("seed", range(28))
+def test_random_and_hostile_messages_end_in_an_answer_or_a_refusal(model: OfflineChatModel, seed: int) -> None:
+    answer = model.invoke(messages(seed))
+    assert outcome(answer.text) in ("answer", "refusal")
+    assert answer.response_metadata["candidates"] <= model.budget
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the environment of another process is in /proc")
