@@ -92,7 +92,7 @@ class Draft:
 
 def proposal(request: Request, human: str, purse: Budget) -> str:
     """Return a task as JSON; "" when no draw within the budget gives one. Equal messages give equal tasks."""
-    random = Random(f"propose:{human}")
+    random = Random(f"propose:{human}".encode("utf-8", "surrogatepass"))
     known = set(_KNOWN.findall(human))
     shelf = library(request.memories, frozenset(), set())
     texts = {memory.memory_id: memory.text for memory in request.memories}

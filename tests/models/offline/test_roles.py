@@ -1,13 +1,16 @@
 """The offline model's other roles, asked for by messages."""
 
+import ast
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from models.offline.chat import OfflineChatModel
 from models.offline.pool import pool_of
 from models.offline.recognise import components_in
-from prompts.roles import reflection_messages
+from prompts.roles import proposal_messages, reflection_messages
 from state.message import Message
 from state.task import TaskView
 
@@ -53,3 +56,14 @@ def test_reflecting_on_nothing_says_so(model: OfflineChatModel) -> None:
 )  # fmt: skip
 def test_components_are_recognised_by_the_most_detailed_template_that_matches(code: str, names: list[str]) -> None:
     assert components_in(code) == names
+
+
+def test_a_proposal_is_a_task_in_json_and_half_a_character_does_not_hinder_it(model: OfflineChatModel) -> None:
+    asked = proposal_messages(3, seed=1, known=["\udd97"])
+    answer = model.invoke(said(asked))
+    block = answer.text.split("```json\n")[1].split("```")[0]
+    task = json.loads(block)
+    names: dict[str, Any] = {}
+    exec(task["reference"], names)
+    assert all(names[task["entry_point"]](*ast.literal_eval(text)) is not None for text in task["inputs"])
+    assert answer.text == model.invoke(said(asked)).text
