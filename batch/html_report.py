@@ -11,6 +11,7 @@ from statistics import fmean
 
 from jinja2 import Environment, StrictUndefined
 
+from batch.model_use import sentences
 from batch.summary import CurvePoint, RunSummary, controls_of, counted_of
 
 CURVE_WIDTH, CURVE_HEIGHT, MARGIN = 640, 260, 44
@@ -35,6 +36,7 @@ def write_report(summary: RunSummary, path: Path, home_option: str = "") -> Path
         curve=_curve(summary.curve),
         tasks=_task_rows(summary),
         controls=controls_of(summary.run["settings"]),
+        remarks=sentences(summary.model_use),
         settings=json.dumps(summary.run["settings"], indent=1),
     )
     temporary = path.with_suffix(".part")

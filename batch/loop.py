@@ -121,6 +121,8 @@ class LearningRun:
         ledger, clock, run_id = self._services.ledger, self._context.clock, self.run.run_id
         if self.is_finished():
             return self._drive_loop()  # reads the finished thread
+        earlier = ledger.run(run_id)
+        was_done = earlier is not None and earlier["status"] == "done"
         settings = self.run.settings | {"task_file": self.run.task_file, "n_tasks": len(self.run.tasks)}
         row: RunRow = {
             "run_id": run_id,
@@ -135,7 +137,7 @@ class LearningRun:
         status, began = "stopped", time.monotonic()
         try:
             state = self._drive_loop()
-            self._retry_failures()
+            self._retry_failures(hopeless_too=was_done)
             status = "done"
         finally:
             ledger.end_run(run_id, status, clock(), time.monotonic() - began)
@@ -144,6 +146,7 @@ class LearningRun:
     def close(self) -> None:
         """Wait for the workers, close the savers, let go of the run."""
         self._runner.close()
+        self._services.models.flush()
         close_saver(self._saver)
         self._lease.release()
 
@@ -175,12 +178,16 @@ class LearningRun:
         }
         return first_state(run, self.run.prompt_set)
 
-    def _retry_failures(self) -> None:
-        """Try once more, at the end, the episodes that have no result: a finished run only lacks what still fails."""
+    def _retry_failures(self, *, hopeless_too: bool) -> None:
+        """Try once more, at the end, the episodes that have no result: a finished run only lacks what still fails.
+
+        hopeless_too: also those that would not succeed as they were: the user may have changed something since.
+        """
         by_phase: dict[str, list[Failure]] = {}
-        for failure in self._services.ledger.failures_of(self.run.run_id):
+        failures = self._services.ledger.failures_of(self.run.run_id)
+        for failure in [f for f in failures if f["passing"] or hopeless_too]:
             by_phase.setdefault(failure["phase"], []).append(failure)
-        for phase, failures in by_phase.items():
-            specs = [cast("EpisodeSpec", failure["spec"]) for failure in failures]
-            places = {failure["episode_id"]: failure["position"] for failure in failures}
+        for phase, some in by_phase.items():
+            specs = [cast("EpisodeSpec", failure["spec"]) for failure in some]
+            places = {failure["episode_id"]: failure["position"] for failure in some}
             self._runner.run(specs, phase, places)

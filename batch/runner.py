@@ -22,6 +22,7 @@ from runtime.results import finished_episode
 from state.episode import EpisodeSpec
 from state.errors import BudgetError, PermanentError, SetupError, StoppedError, TransientError
 from state.ledger import FinishedEpisode
+from state.redaction import redacted
 from storage.engine import named_errors
 
 log = logging.getLogger(__name__)
@@ -135,14 +136,15 @@ class ThreadRunner:
             raise
         except (TransientError, PermanentError) as error:
             failed[spec["episode_id"]] = error
-            self._note_failure(spec, phase, places[spec["episode_id"]], str(error))
+            passing = isinstance(error, TransientError)
+            self._note_failure(spec, phase, places[spec["episode_id"]], str(error), passing=passing)
         except Exception as error:
             log.exception("episode failed", extra={"episode": spec["episode_id"]})
             failed[spec["episode_id"]] = error
             reason = f"internal error: {type(error).__name__}: {error}"
-            self._note_failure(spec, phase, places[spec["episode_id"]], reason)
+            self._note_failure(spec, phase, places[spec["episode_id"]], reason, passing=True)
 
-    def _note_failure(self, spec: EpisodeSpec, phase: str, position: int, reason: str) -> None:
+    def _note_failure(self, spec: EpisodeSpec, phase: str, position: int, reason: str, *, passing: bool) -> None:
         self._context.ledger.fail(
             {
                 "episode_id": spec["episode_id"],
@@ -151,8 +153,9 @@ class ThreadRunner:
                 "spec": dict(spec),
                 "phase": phase,
                 "position": position,
-                "reason": reason[:1000],
+                "reason": redacted(reason)[:1000],
                 "count": 1,
+                "passing": int(passing),
                 "failed_at": self._context.clock(),
             }
         )

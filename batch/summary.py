@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from batch.model_use import ModelUse, model_uses
 from batch.statistics import clustered, pass_at_k, wilson
 from checkpoints.ledger import Ledger
 from state.errors import SetupError
@@ -85,6 +86,9 @@ class RunSummary:
     failures: list[Failure]
     worst: list[FinishedEpisode]
     """The lowest rewards of what the tables count."""
+    model_use: list[ModelUse]
+    traces: tuple[int, int]
+    """How many arrived at LangSmith, how many are kept here alone; (0, 0) where none were sent."""
 
 
 def summarise(ledger: Ledger, run_id: str) -> RunSummary:
@@ -108,6 +112,8 @@ def summarise(ledger: Ledger, run_id: str) -> RunSummary:
         episodes=episodes,
         reused=len(episodes) - len(spent),
         failures=ledger.failures_of(run["run_id"]),
+        model_use=model_uses(ledger.model_use(run["run_id"])),
+        traces=ledger.traces(run["run_id"]),
         worst=sorted(unsolved.values(), key=lambda row: (row["reward"], row["task_id"], row["repeat"]))[:WORST],
     )
 

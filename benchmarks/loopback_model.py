@@ -82,6 +82,10 @@ class LoopbackModel:
             "id": "x", "object": "chat.completion", "created": 0, "model": "adder", "choices": [choice], "usage": usage
         }  # fmt: skip
 
+    def close(self) -> None:
+        """Let go of the address without having served."""
+        self._server.server_close()
+
     @contextmanager
     def serving(self) -> Iterator["LoopbackModel"]:
         """Serve until the block ends."""

@@ -11,6 +11,8 @@ from state.ledger import Failure, FinishedEpisode, RunRow
 from storage.contents import canonical
 from storage.engine import Home, insert_new
 from storage.tables import episodes, failures, run_episodes, runs
+from storage.traces import trace_counts
+from storage.usage import Use, use_of
 
 IDS_PER_QUERY = 500
 JSON_COLUMNS = ("components", "outcome")
@@ -67,7 +69,11 @@ class Ledger:
         values = {**failure, "spec": canonical(failure["spec"])}
         with self._home.writing() as connection:
             if insert_new(connection, failures, [values]) == 0:
-                again = update(failures).where(key).values(count=failures.c.count + 1, reason=failure["reason"])
+                again = (
+                    update(failures)
+                    .where(key)
+                    .values(count=failures.c.count + 1, reason=failure["reason"], passing=failure["passing"])
+                )
                 connection.execute(again)
 
     def failures_of(self, run_id: str) -> list[Failure]:
@@ -76,6 +82,14 @@ class Ledger:
         with self._home.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return [Failure(**{**row, "spec": json.loads(row["spec"])}) for row in rows]  # type: ignore[typeddict-item]
+
+    def model_use(self, run_id: str) -> Use:
+        """Return what the model calls of a run came to, failed tries included."""
+        return use_of(self._home, run_id)
+
+    def traces(self, run_id: str) -> tuple[int, int]:
+        """Return how many of a run's traces arrived at LangSmith, and how many are kept here alone."""
+        return trace_counts(self._home, run_id)
 
     def ran_itself(self, run_id: str) -> set[str]:
         """Return the ids of the episodes that a run executed, rather than found in the ledger."""

@@ -30,12 +30,47 @@ ModelOption = Annotated[
 ]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"ratchet {version('ratchet')}")
+        raise typer.Exit
+
+
+@app.callback(help=app.info.help)
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Answer what is asked of the program itself."""
+
+
 @app.command()
 def run(  # noqa: PLR0913 - one parameter per option
     tasks: Annotated[str, typer.Argument(help="A .jsonl file of tasks, or a bundled set: katas, hard.")],
     model: ModelOption = None,
     base_url: Annotated[str | None, typer.Option(help="Of an OpenAI-compatible server.")] = None,
+    key_env: Annotated[
+        str | None, typer.Option(help="Variable that holds the model's key, where it is not the usual one.")
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="Another model for a role: reflect=, review= or propose=MODEL; may be repeated."),
+    ] = None,
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature of the model.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Of one answer. [default: the provider's limit]")] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Receive answers piece by piece.")] = False,
+    retries: Annotated[int | None, typer.Option(help="Tries of a model call after the first. [default: 5]")] = None,
+    requests_per_minute: Annotated[int | None, typer.Option(help="At most, to each model.")] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(help="At most, to each model.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="US dollars that the run may spend; it stops there and can be continued.")
+    ] = None,
+    cache_answers: Annotated[
+        bool, typer.Option("--cache-answers", help="Keep answers by what was asked, and ask nothing twice.")
+    ] = False,
     attempts: Annotated[
         int | None, typer.Option(help="Programs per episode: the first and its repairs. [default: 3]")
     ] = None,
@@ -91,7 +126,16 @@ def run(  # noqa: PLR0913 - one parameter per option
     given: dict[str, Any] = {
         "model": model,
         "base_url": base_url,
+        "key_env": key_env,
+        "roles": _roles(role or []),
         "temperature": temperature,
+        "max_tokens": max_tokens,
+        "stream": stream or None,
+        "retries": retries,
+        "requests_per_minute": requests_per_minute,
+        "tokens_per_minute": tokens_per_minute,
+        "max_cost_usd": max_cost,
+        "cache_answers": cache_answers or None,
         "attempts": attempts,
         "repeats": repeats,
         "epochs": epochs,
@@ -112,6 +156,15 @@ def run(  # noqa: PLR0913 - one parameter per option
         "home": home,
     }
     raise typer.Exit(run_tasks(tasks, given, skip_invalid=skip_invalid, as_json=as_json))
+
+
+def _roles(given: list[str]) -> dict[str, dict[str, str]] | None:
+    """Return the models of `--role reflect=MODEL` by role; None when there are none."""
+    pairs = [text.partition("=")[::2] for text in given]
+    wrong = [text for text, (role, model) in zip(given, pairs, strict=True) if not role or not model]
+    if wrong:
+        raise SetupError(f"--role {wrong[0]}: write it like --role reflect=openai:gpt-5.2")
+    return {role: {"model": model} for role, model in pairs} or None
 
 
 @app.command()

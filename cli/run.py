@@ -19,6 +19,7 @@ from cli.tables import home_option, print_json, print_summary
 from runtime.build import open_services
 from runtime.settings import load_settings
 from state.errors import BudgetError, StoppedError
+from state.redaction import redacted
 from tasks.load import load_tasks, resolve_tasks
 
 
@@ -72,10 +73,18 @@ def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: 
         services.close()
 
 
+class _Redacting(logging.Formatter):
+    """Masks secrets of the environment, in tracebacks too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line that is written."""
+        return redacted(super().format(record))
+
+
 def log_to(path: Path) -> None:
     """Send our log to the run's folder: the terminal is for progress and results."""
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(_Redacting("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -4,12 +4,14 @@ import dataclasses
 import json
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from batch.model_use import ModelUse, sentences
 from batch.summary import RunSummary, controls_of
 from state.ledger import FinishedEpisode
 
@@ -32,6 +34,8 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
     console = stdout_console()
     console.print(_result_table(summary))
     console.print(_detail_table(summary))
+    if any(use.failed_tries or use.cost_usd != 0 or use.role != "generate" for use in summary.model_use):
+        console.print(_use_table(summary.model_use))
     if len({point.episodes for point in summary.curve}) > 1:
         console.print(_curve_table(summary))
     if summary.worst:
@@ -43,17 +47,38 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
             console.print(line, soft_wrap=True)
     if summary.reused:
         console.print(f"{summary.reused} results were in the ledger already: tokens, cost and times leave them out.")
-    for failure in summary.failures[:5]:
-        console.print("no result", style="red", end="  ")
-        console.print(f"{failure['task_id']}: {failure['reason']}", soft_wrap=True)
-    if summary.failures:
+    for line in sentences(summary.model_use):
+        console.print(line, soft_wrap=True)
+    _print_failures(console, summary, home)
+    arrived, lost = summary.traces
+    if lost:
         console.print(
-            f"{len(summary.failures)} episodes have no result (infrastructure, not counted as wrong answers). "
-            "Run the same command again to retry them.",
+            f"LangSmith got {arrived} of {arrived + lost} traces; {lost} were lost on the way. All are kept here: "
+            f"ratchet trace EPISODE{home_option(home)} shows one, "
+            f"ratchet trace {summary.run['run_id']} --send{home_option(home)} sends what is missing.",
             soft_wrap=True,
         )
     if report is not None:
         console.print(f"Report: {report}", soft_wrap=True)
+
+
+def _print_failures(console: Console, summary: RunSummary, home: Path) -> None:
+    for failure in summary.failures[:5]:
+        console.print("no result", style="red", end="  ")
+        command = f"ratchet show {failure['episode_id'][:10]}{home_option(home)}"
+        console.print(f"{failure['task_id']}: {failure['reason']}  {command}", soft_wrap=True)
+    if not summary.failures:
+        return
+    hopeless = sum(not failure["passing"] for failure in summary.failures)
+    advice = "Run the same command again to retry them."
+    if hopeless == len(summary.failures):
+        advice = "They will not succeed as they are: the reasons say what to change."
+    elif hopeless:
+        advice = f"Run the same command again to retry them; {hopeless} will not succeed as they are."
+    console.print(
+        f"{len(summary.failures)} episodes have no result (infrastructure, not counted as wrong answers). {advice}",
+        soft_wrap=True,
+    )
 
 
 def print_json(summary: RunSummary, report: Path | None) -> None:
@@ -63,6 +88,9 @@ def print_json(summary: RunSummary, report: Path | None) -> None:
     lines += [{"kind": "split", **dataclasses.asdict(split)} for split in summary.splits]
     lines += [{"kind": "measurement", **dataclasses.asdict(point)} for point in summary.curve]
     lines += [{"kind": "episode", "phase": phase, **row} for phase, row in summary.episodes]
+    lines += [{"kind": "model_use", **dataclasses.asdict(use)} for use in summary.model_use]
+    arrived, lost = summary.traces
+    lines += [{"kind": "traces", "arrived": arrived, "lost": lost}] if arrived or lost else []
     lines += [{"kind": "failure", **failure} for failure in summary.failures]
     for line in lines:
         print(json.dumps(line, ensure_ascii=False))
@@ -107,6 +135,19 @@ def _detail_table(summary: RunSummary) -> Table:
     table.add_row("cost", *["unknown" if cost is None else f"${cost:.4f}" for cost in costs])
     table.add_row("model time", *[f"{split.model_s:.1f} s" for split in summary.splits])
     table.add_row("sandbox CPU time", *[f"{split.sandbox_s:.1f} s" for split in summary.splits])
+    return table
+
+
+def _use_table(uses: Sequence[ModelUse]) -> Table:
+    table = Table(title="Model calls, failed tries included", box=box.SIMPLE_HEAD)
+    for name in ("role", "model"):
+        table.add_column(name)
+    for name in ("answers", "failed tries", "kept answers used", "tokens in", "tokens out", "cost"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for use in uses:
+        figures = (use.calls, use.failed_tries, use.from_cache, use.prompt_tokens, use.completion_tokens)
+        cost = "unknown" if use.cost_usd is None else f"${use.cost_usd:.4f}"
+        table.add_row(use.role, use.model, *[f"{figure:,}" for figure in figures], cost)
     return table
 
 

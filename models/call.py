@@ -162,7 +162,8 @@ def _finish(message: AIMessage, kind: str) -> Literal["stop", "length"]:
 
 def _usage(message: AIMessage, seconds: float, price: Price | None) -> Usage:
     counted = message.usage_metadata
-    cost = price.of(counted) if price and counted else None
+    known = counted is not None and counted["input_tokens"] > 0  # a server that does not count says 0
+    cost = price.of(counted) if price and counted and known else None
     return {
         "prompt_tokens": counted["input_tokens"] if counted else 0,
         "completion_tokens": counted["output_tokens"] if counted else 0,

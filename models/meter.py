@@ -5,11 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sqlalchemy import select
-
 from state.errors import BudgetError
-from storage.engine import Home, add_amounts
-from storage.tables import model_use
+from storage.engine import Home
+from storage.usage import add_use, use_of
 
 FLUSH_EVERY = 200  # free calls; a call that cost money is written at once
 COST = "cost_usd"
@@ -73,14 +71,9 @@ class Meter:
         with self._lock:
             self._write()
 
-    def use(self, run_id: str) -> dict[tuple[str, str], dict[str, float]]:
-        """Return (role, model) -> what was measured -> amount, of everything a run has asked for."""
-        self.flush()
-        return model_use_of(self._home, run_id)
-
     def _spent_by(self, run_id: str) -> float:
         if run_id not in self._spent:
-            use = model_use_of(self._home, run_id)
+            use = use_of(self._home, run_id)
             self._spent[run_id] = sum(amounts.get(COST, 0.0) for amounts in use.values())
         return self._spent[run_id]
 
@@ -88,19 +81,5 @@ class Meter:
         self._noted = 0
         if not self._unwritten:
             return
-        rows = [
-            {"run_id": run_id, "role": role, "model": model, "measure": measure, "amount": amount}
-            for (run_id, role, model, measure), amount in self._unwritten.items()
-        ]
-        with self._home.writing() as connection:
-            add_amounts(connection, model_use, rows)
+        add_use(self._home, self._unwritten)
         self._unwritten.clear()
-
-
-def model_use_of(home: Home, run_id: str) -> dict[tuple[str, str], dict[str, float]]:
-    """Return what is written of a run's model calls: (role, model) -> measure -> amount."""
-    found: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    with home.reading() as connection:
-        for row in connection.execute(select(model_use).where(model_use.c.run_id == run_id)):
-            found[row.role, row.model][row.measure] = row.amount
-    return dict(found)

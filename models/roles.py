@@ -89,9 +89,10 @@ class Models:
             self._cache.put(one.model_id, question.messages, question.sample, answer)
         return answer
 
-    def use(self, run_id: str) -> dict[tuple[str, str], dict[str, float]]:
-        """Return what a run's calls came to: (role, model) -> measure -> amount."""
-        return self._meter.use(run_id) if self._meter else {}
+    def flush(self) -> None:
+        """Write the figures that are not written yet."""
+        if self._meter is not None:
+            self._meter.flush()
 
     def stop(self) -> None:
         """End every wait; calls that are under way end by themselves. Safe to call from a signal handler."""
@@ -103,8 +104,7 @@ class Models:
 
     def close(self) -> None:
         """Write the figures and end what the models run in the background."""
-        if self._meter is not None:
-            self._meter.flush()
+        self.flush()
         for one in {id(one.model): one.model for one in self._by_role.values()}.values():
             close_model(one)
 

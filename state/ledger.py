@@ -62,6 +62,7 @@ class Failure(TypedDict):
     position: int
     reason: str
     count: int
+    passing: int  # 1: the same command may succeed later; 0: not as long as everything stays as it is
     failed_at: float
 
 

@@ -6,7 +6,16 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, select
 
 from state.errors import SetupError
-from storage.tables import home_meta, metadata, optimisation_steps, prompt_choices, proposals
+from storage.tables import (
+    cached_answers,
+    home_meta,
+    metadata,
+    model_use,
+    optimisation_steps,
+    prompt_choices,
+    proposals,
+    traces,
+)
 
 
 def _optimisations(connection: Connection) -> None:
@@ -15,9 +24,14 @@ def _optimisations(connection: Connection) -> None:
     metadata.create_all(connection, [prompt_choices, optimisation_steps, proposals])
 
 
+def _model_use(connection: Connection) -> None:
+    """Tell failures that may pass from others; make the tables of model use, kept answers and traces."""
+    connection.exec_driver_sql("ALTER TABLE failures ADD COLUMN passing INTEGER NOT NULL DEFAULT 1")
+    metadata.create_all(connection, [model_use, cached_answers, traces])
+
+
 # One step per version after the first: MIGRATIONS[n] brings version n + 1 to n + 2.
-# A step that only adds tables makes those that are missing.
-MIGRATIONS: list[Callable[[Connection], None]] = [_optimisations, metadata.create_all]
+MIGRATIONS: list[Callable[[Connection], None]] = [_optimisations, _model_use]
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 
 

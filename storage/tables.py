@@ -90,6 +90,7 @@ failures = Table(
     Column("position", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     Column("count", Integer, nullable=False),
+    Column("passing", Integer, nullable=False, server_default="1"),  # 1: worth another try later
     Column("failed_at", Float, nullable=False),
 )
 
@@ -110,6 +111,15 @@ cached_answers = Table(
     metadata,
     Column("question", String(64), primary_key=True),  # digest of model, messages and sample
     Column("answer", Text, nullable=False),  # JSON
+)
+
+# Traces that were sent to LangSmith, or should have been.
+traces = Table(
+    "traces",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("episode_id", String(64), primary_key=True),
+    Column("delivered", Integer, nullable=False),  # 0: it is kept here alone
 )
 
 # The memory. `memories` and what hangs on it are the truth; every search index is derived from them.
