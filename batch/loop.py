@@ -10,6 +10,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from batch.lease import Lease
 from batch.runner import ThreadRunner
+from batch.traces import start_exporter
 from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
@@ -26,7 +27,8 @@ from state.ledger import Failure, RunRow
 from state.task import Task
 from storage.contents import canonical, digest_of
 from storage.engine import named_errors
-from telemetry.events import Sink, ignore
+from telemetry.events import Event, Sink, ignore
+from telemetry.langsmith import untraced
 
 LOOP_STEPS = 100_000  # super-steps of one run: five per batch
 
@@ -84,6 +86,14 @@ def conditions_of(services: Services) -> str:
     )[:16]
 
 
+def _both(first: Sink, second: Sink) -> Sink:
+    def sink(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return sink
+
+
 class LearningRun:
     """Drives one run. The same run started again continues where it stopped; a finished one is only read.
 
@@ -94,13 +104,14 @@ class LearningRun:
         self.run = run
         self.folder: Path = services.settings.home / "runs" / run.run_id
         self._services = services
-        self._events = events
         self._lease = Lease(self.folder)
         try:
             self._saver: SqliteSaver = open_saver(services.settings.home)
         except SetupError:
             self._lease.release()
             raise
+        self._exporter = start_exporter(services, run.run_id, events)
+        self._events = _both(events, self._exporter) if self._exporter else events
         self._context = self._context_with_runner()
 
     def stop(self) -> None:
@@ -147,6 +158,8 @@ class LearningRun:
         """Wait for the workers, close the savers, let go of the run."""
         self._runner.close()
         self._services.models.flush()
+        if self._exporter is not None:
+            self._exporter.close()
         close_saver(self._saver)
         self._lease.release()
 
@@ -161,7 +174,7 @@ class LearningRun:
     def _drive_loop(self) -> LearningState:
         graph = learning_loop_graph()
         config = thread_config(self.run.run_id, graph_version(graph), LOOP_STEPS)
-        with named_errors(self._services.settings.home, CHECKPOINT_FILE):
+        with untraced(), named_errors(self._services.settings.home, CHECKPOINT_FILE):
             state = drive(graph.compile(checkpointer=self._saver), config, dict(self._first_state()), self._context)
         return cast("LearningState", state)
 

@@ -37,6 +37,8 @@ class Counts:
     measured: list[str] = field(default_factory=list)
     optimised: list[str] = field(default_factory=list)
     """One line per iteration of a prompt optimisation."""
+    notices: list[str] = field(default_factory=list)
+    """What whoever watches should know, each once."""
     workers: dict[str, Doing] = field(default_factory=dict)
 
     @property
@@ -112,6 +114,10 @@ class ProgressTracker:
 
     def _optimised(self, event: Event) -> None:
         self.counts.optimised.append(event["detail"])
+
+    def _notice(self, event: Event) -> None:
+        if event["detail"] not in self.counts.notices:
+            self.counts.notices.append(event["detail"])
 
     def _release(self, event: Event) -> None:
         worker = self._worker_of.pop(event["episode_id"], None)

@@ -24,6 +24,7 @@ from state.errors import BudgetError, PermanentError, SetupError, StoppedError, 
 from state.ledger import FinishedEpisode
 from state.redaction import redacted
 from storage.engine import named_errors
+from telemetry.langsmith import untraced
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ class ThreadRunner:
         started = time.monotonic()
         try:
             config = thread_config(episode_id, self._version)
-            with named_errors(self._folder, CHECKPOINT_FILE):
+            with untraced(), named_errors(self._folder, CHECKPOINT_FILE):
                 state = drive(self._graph_of_this_thread(), config, {"episode": spec}, context, control)
         finally:
             del self._controls[episode_id]

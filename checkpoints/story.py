@@ -26,6 +26,8 @@ class Stage:
     node: str
     seconds: float
     """From the checkpoint before it to its own; a stage that was interrupted includes the pause."""
+    ended_at: float
+    """Seconds since the epoch."""
     checkpoint_id: str
 
 
@@ -54,13 +56,21 @@ class EpisodeStory:
 
 def episode_story(saver: SqliteSaver, contents: ContentStore, thread_id: str) -> EpisodeStory | None:
     """Return what a thread's checkpoints tell, or None when there is no such thread."""
+    found = episode_course(saver, thread_id)
+    if found is None:
+        return None
+    state, stages = found
+    attempts = [_attempt_story(attempt, contents) for attempt in state.get("attempts", [])]
+    return EpisodeStory(state=state, attempts=attempts, stages=stages)
+
+
+def episode_course(saver: SqliteSaver, thread_id: str) -> tuple[EpisodeState, list[Stage]] | None:
+    """Return the latest state of a thread and the nodes that led to it, or None when there is no such thread."""
     config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
     saved = list(saver.list(config))[::-1]  # the list is read at once: the saver is locked while it is iterated
     if not saved:
         return None
-    state = cast("EpisodeState", saved[-1].checkpoint["channel_values"])
-    attempts = [_attempt_story(attempt, contents) for attempt in state.get("attempts", [])]
-    return EpisodeStory(state=state, attempts=attempts, stages=_stages(saved))
+    return cast("EpisodeState", saved[-1].checkpoint["channel_values"]), _stages(saved)
 
 
 def _stages(saved: Sequence[CheckpointTuple]) -> list[Stage]:
@@ -72,7 +82,8 @@ def _stages(saved: Sequence[CheckpointTuple]) -> list[Stage]:
             times = [datetime.fromisoformat(point.checkpoint["ts"]) for point in (before, after)]
             seconds = (times[1] - times[0]).total_seconds()
             checkpoint_id = after.config["configurable"]["checkpoint_id"]
-            stages.append(Stage(node=waiting[0][len(BRANCH) :], seconds=seconds, checkpoint_id=checkpoint_id))
+            node, ended_at = waiting[0][len(BRANCH) :], times[1].timestamp()
+            stages.append(Stage(node=node, seconds=seconds, ended_at=ended_at, checkpoint_id=checkpoint_id))
     return stages
 
 

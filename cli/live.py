@@ -30,6 +30,8 @@ def watching(tracker: ProgressTracker, run_id: str, tasks: int, settings: Settin
         view = _View(tracker)
         with Live(get_renderable=view.render, console=console, refresh_per_second=REFRESH_PER_S, transient=True):
             yield
+        for notice in tracker.counts.notices:
+            console.print(Text(f"note: {notice}", style="yellow"))
         console.print(Text(_line(tracker)))
     else:
         with _plain_lines(tracker, title):
@@ -54,7 +56,8 @@ class _View:
         )
         measured = [Text(f"  {line}", style="green") for line in counts.measured[-6:]]
         optimised = [Text(f"  {line[:200]}", style="cyan") for line in counts.optimised[-6:]]
-        return Group(head, Text(_figures(self._tracker)), *measured, *optimised, self._workers())
+        notices = [Text(f"  note: {line}", style="yellow") for line in counts.notices]
+        return Group(head, Text(_figures(self._tracker)), *measured, *optimised, *notices, self._workers())
 
     def _workers(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -74,8 +77,17 @@ def _plain_lines(tracker: ProgressTracker, title: str) -> Iterator[None]:
     print(title, file=sys.stderr, flush=True)
     done = threading.Event()
 
+    told = 0
+
+    def tell() -> None:
+        nonlocal told
+        for notice in tracker.counts.notices[told:]:
+            print(f"note: {notice}", file=sys.stderr, flush=True)
+            told += 1
+
     def report() -> None:
         while not done.wait(PLAIN_EVERY_S):
+            tell()
             print(_line(tracker), file=sys.stderr, flush=True)
 
     reporter = threading.Thread(target=report, name="progress", daemon=True)
@@ -85,6 +97,7 @@ def _plain_lines(tracker: ProgressTracker, title: str) -> Iterator[None]:
     finally:
         done.set()
         reporter.join()
+        tell()
         print(_line(tracker), file=sys.stderr, flush=True)
 
 

@@ -68,6 +68,12 @@ def run(  # noqa: PLR0913 - one parameter per option
     max_cost: Annotated[
         float | None, typer.Option(help="US dollars that the run may spend; it stops there and can be continued.")
     ] = None,
+    langsmith_dataset: Annotated[
+        str | None, typer.Option(help="LangSmith dataset whose examples the traces refer to; it is made if missing.")
+    ] = None,
+    langsmith_experiment: Annotated[
+        str | None, typer.Option(help="Name of the experiment in that dataset. [default: the run]")
+    ] = None,
     cache_answers: Annotated[
         bool, typer.Option("--cache-answers", help="Keep answers by what was asked, and ask nothing twice.")
     ] = False,
@@ -136,6 +142,8 @@ def run(  # noqa: PLR0913 - one parameter per option
         "tokens_per_minute": tokens_per_minute,
         "max_cost_usd": max_cost,
         "cache_answers": cache_answers or None,
+        "langsmith_dataset": langsmith_dataset,
+        "langsmith_experiment": langsmith_experiment,
         "attempts": attempts,
         "repeats": repeats,
         "epochs": epochs,
@@ -281,6 +289,20 @@ def show(
     from cli.show import show_one
 
     show_one(name, home, as_json=as_json)
+
+
+@app.command()
+def trace(
+    name: Annotated[str, typer.Argument(help="The beginning of an episode's id, or a run.")],
+    otel: Annotated[Path | None, typer.Option(help="Write the spans as OpenTelemetry JSON to this file.")] = None,
+    send: Annotated[bool, typer.Option("--send", help="Send a run's traces that LangSmith did not get.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an episode as a tree of spans: nodes, model calls, tokens, times."""
+    from cli.trace import trace_one
+
+    trace_one(name, home, otel=otel, send=send, as_json=as_json)
 
 
 @app.command()

@@ -32,6 +32,7 @@ ENV_PREFIX = "RATCHET_"
 INDEPENDENT = frozenset(
     {"home", "concurrency", "require_isolation", "prompts", "key_env", "stream", "model_timeout_s", "retries"}
     | {"retry_wait_s", "requests_per_minute", "tokens_per_minute", "max_cost_usd", "cache_answers", "prices"}
+    | {"langsmith_dataset", "langsmith_experiment"}
 )
 
 
@@ -120,6 +121,10 @@ class Settings(BaseSettings):
     """What a run may spend on models; it stops there, and continues with more."""
     cache_answers: bool = False
     """Keep answers by what was asked, and ask nothing twice."""
+    langsmith_dataset: str = ""
+    """Dataset whose examples the traces refer to; "": none."""
+    langsmith_experiment: str = ""
+    """Name of the experiment in that dataset, or of the project; "": the run, or LANGSMITH_PROJECT."""
     prices: dict[str, Price] = Field(default_factory=dict)
     """By model, such as openai:qwen3, in US dollars per million tokens; they go before the bundled ones."""
     budget: int = Field(20_000, ge=1)

@@ -26,7 +26,7 @@ def ledger(home: Home) -> Ledger:
 def failure(episode_id: str, run_id: str = "run-1", reason: str = "429", position: int = 0) -> Failure:
     return {
         "episode_id": episode_id, "run_id": run_id, "task_id": "t", "spec": {"attempts": 3}, "phase": "train:0000",
-        "position": position, "reason": reason, "count": 1, "failed_at": 5.0,
+        "position": position, "reason": reason, "count": 1, "passing": 1, "failed_at": 5.0,
     }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ def test_a_home_from_before_prompts_had_evidence_keeps_its_prompts(tmp_path: Pat
     kept = PromptRegistry(home).save(shipped_prompt_set(), author="shipped", parents=[], created_at=1.0)
     with home.writing() as connection:
         connection.exec_driver_sql("ALTER TABLE prompt_sets DROP COLUMN evidence")
-        for table in ("prompt_choices", "optimisation_steps", "proposals"):
+        connection.exec_driver_sql("ALTER TABLE failures DROP COLUMN passing")
+        for table in ("prompt_choices", "optimisation_steps", "proposals", "model_use", "cached_answers", "traces"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         connection.execute(home_meta.update().values(value="1"))
     home.close()
