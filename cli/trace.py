@@ -4,7 +4,7 @@ import json
 import time
 from pathlib import Path
 
-from rich.markup import escape
+from rich.text import Text
 from rich.tree import Tree
 
 from batch.traces import send_lost, tree_at
@@ -80,20 +80,24 @@ def _drawn(tree: list[Span]) -> Tree:
     return drawn[root.span_id]
 
 
-def _label(span: Span) -> str:
-    parts = [f"[bold]{escape(span.name)}[/bold]", f"{(span.ended_at - span.started_at) * 1000:.0f} ms"]
+def _label(span: Span) -> Text:
+    label = Text.assemble((span.name, "bold"), f"  {(span.ended_at - span.started_at) * 1000:.0f} ms")
+    for part in _about(span):
+        label.append(f"  {part}")
+    return label.append(f"  {span.error}", style="red") if span.error else label
+
+
+def _about(span: Span) -> list[str]:
     about = span.metadata
     if span.parent_id is None:
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(span.started_at))
-        parts += [escape(f"{about['task_id']} ({about['split']})"), escape(about["run_id"]), began]
-        parts += [f"reward {span.outputs['reward']:.2f}"] if "reward" in span.outputs else []
+        reward = [f"reward {span.outputs['reward']:.2f}"] if "reward" in span.outputs else []
+        return [f"{about['task_id']} ({about['split']})", about["run_id"], began, *reward]
     if span.kind == "llm":
         cost = "cost unknown" if about["cost_usd"] is None else f"${about['cost_usd']:.4f}"
-        parts += [escape(str(about["model"])), f"{about['input_tokens']} + {about['output_tokens']} tokens", cost]
-    elif span.name == "generate":
-        parts.append(f"attempt {about['attempt']}, {span.outputs.get('finish', '')}")
-    elif span.name == "execute" and span.outputs:
-        parts.append(f"{span.outputs['passed']} of {span.outputs['total']} tests passed, {span.outputs['status']}")
-    if span.error:
-        parts.append(f"[red]{escape(span.error)}[/red]")
-    return "  ".join(parts)
+        return [str(about["model"]), f"{about['input_tokens']} + {about['output_tokens']} tokens", cost]
+    if span.name == "generate":
+        return [f"attempt {about['attempt']}, {span.outputs.get('finish', 'not finished')}"]
+    if span.name == "execute" and span.outputs:
+        return [f"{span.outputs['passed']} of {span.outputs['total']} tests passed, {span.outputs['status']}"]
+    return []

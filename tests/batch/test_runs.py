@@ -265,3 +265,10 @@ def test_what_an_id_holds_is_printed_as_it_is(
     out = capsys.readouterr().out
     assert "[/INST] a[/b]" in out
     assert "400 [/INST]" in out
+    assert f"ratchet show {summary.failures[0]['episode_id'][:10]}" in out
+    assert "Run the same command again to retry them." in out
+
+    summary.failures[0]["passing"] = 0
+    print_summary(summary, None, tmp_path)
+
+    assert "They will not succeed as they are" in capsys.readouterr().out
