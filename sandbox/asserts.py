@@ -10,10 +10,11 @@ An assert in the body of a `try` with handlers keeps its power to raise: `try: f
 """
 
 import ast
-import builtins
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
+from typing import Any, TypedDict
 
 RECORDER = "__ratchet__"
 _CHECK = "__ratchet_check__"
@@ -30,19 +31,16 @@ class TestCode:
     code: CodeType
     lines: tuple[int, ...]
     """Line of each assert, in the order of the text."""
-    free_names: frozenset[str]
-    """Names it uses and never binds: imports and helpers it expects to find."""
 
 
 @lru_cache(maxsize=256)
 def compile_test(text: str) -> TestCode:
     """Compile test code. Raises SyntaxError (or ValueError, for NUL bytes)."""
     tree = ast.parse(text, "<test>")
-    free = _free_names(tree)
     rewriter = _Rewriter()
-    rewritten = ast.fix_missing_locations(rewriter.visit(tree))
-    code = compile(rewritten, "<test>", "exec", dont_inherit=True)
-    return TestCode(code=code, lines=tuple(rewriter.lines), free_names=free)
+    rewriter.rewrite(tree.body, guarded=False)
+    code = compile(tree, "<test>", "exec", dont_inherit=True)
+    return TestCode(code=code, lines=tuple(rewriter.lines))
 
 
 @lru_cache(maxsize=256)
@@ -51,53 +49,55 @@ def compile_setup(text: str) -> CodeType:
     return compile(text, "<setup>", "exec", dont_inherit=True)
 
 
-def _free_names(tree: ast.AST) -> frozenset[str]:
-    loaded: set[str] = set()
-    bound: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            (loaded if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            bound.add(node.name)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            bound.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-    return frozenset(loaded - bound - set(dir(builtins)))
+class _Rewriter:
+    """Goes through statements only (an expression holds no assert): six times faster than `ast.NodeTransformer`."""
 
-
-class _Rewriter(ast.NodeTransformer):
     def __init__(self) -> None:
         self.lines: list[int] = []
-        self._guarded = 0
 
-    def visit_Try(self, node: ast.Try) -> ast.Try:
-        self._guarded += bool(node.handlers)
-        node.body = [self.visit(statement) for statement in node.body]
-        self._guarded -= bool(node.handlers)
-        node.handlers = [self.visit(handler) for handler in node.handlers]
-        node.orelse = [self.visit(statement) for statement in node.orelse]
-        node.finalbody = [self.visit(statement) for statement in node.finalbody]
-        return node
+    def rewrite(self, body: list[ast.stmt], *, guarded: bool) -> None:
+        """Replace the asserts among these statements and inside them."""
+        for place, node in enumerate(body):
+            if isinstance(node, ast.Assert):
+                body[place] = self._recording(node, guarded)
+                continue
+            self.rewrite(getattr(node, "body", []), guarded=guarded or bool(getattr(node, "handlers", ())))
+            parts: Sequence[Any] = [*getattr(node, "handlers", ()), *getattr(node, "cases", ())]
+            for others in (*(part.body for part in parts), getattr(node, "orelse", []), getattr(node, "finalbody", [])):
+                self.rewrite(others, guarded=guarded)
 
-    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
+    def _recording(self, node: ast.Assert, guarded: bool) -> ast.stmt:
         self.lines.append(node.lineno)
-        record = self._record(node.test)
+        place: _Place = {
+            "lineno": node.lineno, "col_offset": node.col_offset,
+            "end_lineno": node.end_lineno, "end_col_offset": node.end_col_offset,
+        }  # fmt: skip
+        record = _record(node.test, place)
         if node.msg is not None:
-            record = ast.BoolOp(ast.Or(), [record, _method(_CHECK, "say", node.msg)])
-        check = _method(RECORDER, "check", ast.Constant(len(self.lines) - 1), ast.Constant(self._guarded > 0))
-        item = ast.withitem(check, ast.Name(_CHECK, ast.Store()))
-        return ast.copy_location(ast.With([item], [ast.Expr(record)]), node)
-
-    def _record(self, test: ast.expr) -> ast.expr:
-        if not isinstance(test, ast.Compare) or len(test.ops) != 1:
-            return _method(_CHECK, "true", test)
-        sign = type(test.ops[0])
-        if sign is ast.Eq:
-            return _method(_CHECK, "equal", test.left, test.comparators[0])
-        return _method(_CHECK, "compare", ast.Constant(_COMPARISONS[sign]), test.left, test.comparators[0])
+            record = ast.BoolOp(ast.Or(), [record, _method(place, _CHECK, "say", node.msg)], **place)
+        number, stopping = ast.Constant(len(self.lines) - 1, **place), ast.Constant(guarded, **place)
+        check = _method(place, RECORDER, "check", number, stopping)
+        item = ast.withitem(check, ast.Name(_CHECK, ast.Store(), **place))
+        return ast.With([item], [ast.Expr(record, **place)], **place)
 
 
-def _method(owner: str, name: str, *arguments: ast.expr) -> ast.expr:
-    function = ast.Attribute(ast.Name(owner, ast.Load()), name, ast.Load())
-    return ast.Call(function, list(arguments), [])
+class _Place(TypedDict):
+    lineno: int
+    col_offset: int
+    end_lineno: int | None
+    end_col_offset: int | None
+
+
+def _record(test: ast.expr, place: _Place) -> ast.expr:
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return _method(place, _CHECK, "true", test)
+    sign = type(test.ops[0])
+    if sign is ast.Eq:
+        return _method(place, _CHECK, "equal", test.left, test.comparators[0])
+    text = ast.Constant(_COMPARISONS[sign], **place)
+    return _method(place, _CHECK, "compare", text, test.left, test.comparators[0])
+
+
+def _method(place: _Place, owner: str, name: str, *arguments: ast.expr) -> ast.expr:
+    function = ast.Attribute(ast.Name(owner, ast.Load(), **place), name, ast.Load(), **place)
+    return ast.Call(function, list(arguments), [], **place)

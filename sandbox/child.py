@@ -14,6 +14,7 @@ from typing import NoReturn
 from sandbox.channel import RESULT_BYTES, Channel, ChannelError
 from sandbox.lockdown import Lockdown
 from sandbox.program import finish_script, open_standard_streams, program_peer, run_script
+from sandbox.rehearsal import rehearse_program
 
 LIMITED = ("RLIMIT_CPU", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC")
 """What a child is limited in, by the names of `resource.setrlimit`."""
@@ -38,6 +39,7 @@ class ChildToBe:
         self._lockdown = lockdown
         one_end, other_end = socket.socketpair()
         placeholder = fcntl.fcntl(one_end.fileno(), fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)
+        judge = socket.socket(fileno=fcntl.fcntl(other_end.fileno(), fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD))
         one_end.close()
         other_end.close()
         for descriptor in range(_FIRST_FREE_FD):
@@ -45,8 +47,10 @@ class ChildToBe:
         os.close(placeholder)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, _CHANNEL_FD)
         self._channel = Channel(self._socket, send_bytes=RESULT_BYTES)
-        self._peer = program_peer(self._channel)
         open_standard_streams()
+        with judge:
+            rehearse_program(judge, program_peer(self._channel))
+        self._peer = program_peer(self._channel)
         faulthandler.enable(_TRACE_FD)
         faulthandler.register(signal.SIGXCPU, _TRACE_FD, all_threads=False)
 

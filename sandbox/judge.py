@@ -6,6 +6,7 @@ The program sees calls, one at a time, and never an expectation or a verdict.
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import sys
 from collections.abc import Sequence
@@ -117,7 +118,7 @@ class _Sheet:
             self._call(entry_point, peer)
             return
         namespace[RECORDER] = self.recorder
-        _provide(self._code.free_names, namespace, peer)
+        namespace["__builtins__"] = _Builtins(peer)
         exec(self._code.code, namespace)  # noqa: S102 - test code is what a judge runs
         if self._test["kind"] == "check":
             namespace["check"](namespace[entry_point])  # type: ignore[operator]
@@ -151,13 +152,22 @@ def _literal(text: str) -> object:
     return ast.literal_eval(_parsed(text))
 
 
-def _provide(names: frozenset[str], namespace: dict[str, object], peer: Peer) -> None:
-    """Bind names that the test uses and nobody defined: a module of the standard library, else the program's."""
-    for name in sorted(names - namespace.keys()):
+class _Builtins(dict[str, object]):
+    """The builtins of a test, and what it uses though nobody defined it.
+
+    Such a name is a module of the standard library, else the program's.
+    """
+
+    def __init__(self, peer: Peer) -> None:
+        super().__init__(vars(builtins))
+        self._peer = peer
+
+    def __missing__(self, name: str) -> object:
         if name in sys.stdlib_module_names:
-            namespace[name] = importlib.import_module(name)
-            continue
-        try:
-            namespace[name] = peer.ask("name", name)
-        except NameError:
-            continue  # the test gets the NameError where it uses the name
+            self[name] = importlib.import_module(name)
+        else:
+            try:
+                self[name] = self._peer.ask("name", name)
+            except NameError:
+                raise KeyError(name) from None  # the interpreter makes it the NameError that it is
+        return self[name]

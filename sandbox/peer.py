@@ -71,7 +71,11 @@ class Peer:
     def serve(self) -> None:
         """Answer questions until the far side hangs up."""
         while True:
-            self._reply(self._channel.receive())  # type: ignore[arg-type]
+            self.answer_next()
+
+    def answer_next(self) -> None:
+        """Wait for one question and answer it."""
+        self._reply(self._channel.receive())  # type: ignore[arg-type]
 
     def _reply(self, message: list[Any]) -> None:
         try:

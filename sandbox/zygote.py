@@ -30,6 +30,7 @@ from sandbox.canaries import Targets, attack
 from sandbox.channel import pack
 from sandbox.child import ChildToBe
 from sandbox.lockdown import Layer, Lockdown
+from sandbox.rehearsal import rehearse_judge
 
 if TYPE_CHECKING:
     from state.verdict import Isolation
@@ -186,8 +187,10 @@ def main(arguments: Arguments) -> None:
     control = socket.socket(fileno=fcntl.fcntl(arguments["control"], fcntl.F_DUPFD_CLOEXEC, _FIRST_OWN_FD))
     os.close(arguments["control"])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for name in [*PRELOADED, *(["sandbox.judge"] if arguments["role"] == "judge" else [])]:
+    for name in PRELOADED:
         importlib.import_module(name)
+    if arguments["role"] == "judge":
+        rehearse_judge()
     sys.path[:] = [entry for entry in sys.path if entry != arguments["root"]]
     sys.path_importer_cache.clear()
     sys.argv = [""]
