@@ -99,7 +99,10 @@ def fresh_interpreter(row: Row) -> bool:
 
 def bubblewrap(row: Row) -> bool:
     command = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "--tmpfs", "/tmp"]
-    return subprocess.run([*command, sys.executable, "-I", "-S", "-c", whole_program(row)], check=False).returncode == 0
+    if sys.base_prefix.startswith("/tmp/"):  # the interpreter itself must not be hidden
+        command += ["--ro-bind", sys.base_prefix, sys.base_prefix]
+    python = os.path.realpath(sys.executable)
+    return subprocess.run([*command, python, "-I", "-S", "-c", whole_program(row)], check=False).returncode == 0
 
 
 def human_eval_way() -> Callable[[Row], bool]:
@@ -273,13 +276,24 @@ def measure_all(arguments: argparse.Namespace, workers: int) -> None:
                 peer_round(arguments.peers or sys.executable, name, arguments.data, workers)
             )
     print_table(found, workers, len(rows))
-    pids = [pid for pid, _ in descendants()]
-    print(
-        f"all four pools together, {len(pids)} processes: {resident_mb(pids):.0f} MB resident, "
-        f"{proportional_mb(pids):.0f} MB when shared pages count once\n"
-    )
     for way in ours:
         way.close()
+    for trusted in (True, False):
+        print_memory(rows[:20], workers, trusted)
+    print()
+
+
+def print_memory(rows: Sequence[Row], workers: int, trusted: bool) -> None:
+    """Print what a pool alone keeps in memory."""
+    way = sandbox_way("pool", workers, trusted=trusted)
+    one_round(way, rows, workers)
+    pids = [pid for pid, _ in descendants()]
+    judges = "trusted tests" if trusted else "a fresh judge per run"
+    print(
+        f"one pool of {workers}, {judges}: {len(pids)} processes, {resident_mb(pids):.0f} MB resident, "
+        f"{proportional_mb(pids):.0f} MB when shared pages count once"
+    )
+    way.close()
 
 
 def usable(name: str, python: str | None) -> bool:

@@ -23,8 +23,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from sandbox import kernel, landlock, lockdown, namespaces, seccomp
+from sandbox import kernel, landlock, namespaces, seccomp
 from sandbox.child import limit_resources
+from sandbox.zygote import PRELOADED
 
 LAYERS = (
     "none: fork and execute",
@@ -72,7 +73,7 @@ def serve(layers: int, data: str) -> None:
     for line in Path(data).read_text().splitlines():
         row = json.loads(line)
         sources.append(f"{row['prompt']}{row['canonical_solution']}\n{row['test']}\ncheck({row['entry_point']})\n")
-    for name in lockdown_modules():
+    for name in PRELOADED:  # what the sandbox imports before it forks
         __import__(name)
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
@@ -83,13 +84,6 @@ def serve(layers: int, data: str) -> None:
         for _ in sys.stdin:
             print(one_round(fork, steps, sources), flush=True)
         os._exit(0)
-
-
-def lockdown_modules() -> tuple[str, ...]:
-    """Return what the sandbox imports before it forks."""
-    from sandbox.zygote import PRELOADED
-
-    return PRELOADED
 
 
 def one_round(fork: Callable[[], int], steps: list[Callable[[], object]], sources: list[str]) -> float:

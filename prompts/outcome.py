@@ -42,12 +42,12 @@ def _visible_failures(task: Task, verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _what_happened(verdict: Verdict) -> str:
+    where = f" ({verdict['traceback'][-1]})" if verdict["traceback"] else ""
     if verdict["status"] == "error":
-        where = f" ({verdict['traceback'][-1]})" if verdict["traceback"] else ""
         return f"raised {verdict['error_type']}: {verdict['message']}{where}"
     if verdict["status"] == "failed":
         return f"failed: got {verdict['got']}" if verdict["got"] else "failed"
-    return f"did not finish: {REASONS[verdict['status']]}"
+    return f"did not finish: {REASONS[verdict['status']]}{where}"
 
 
 def _hidden_shape(verdicts: Sequence[Verdict]) -> list[str]:

@@ -38,6 +38,10 @@ def test_a_failed_example_is_quoted_with_what_the_program_gave(outcome: Any, ver
             "raised E: m (line 2, in b)",
         ),
         ({"status": "timeout"}, "did not finish: too slow"),
+        (
+            {"status": "timeout", "traceback": ["line 7, in add: while True:"]},
+            "did not finish: too slow (line 7, in add: while True:)",
+        ),
         ({"status": "killed"}, "did not finish: ended by the sandbox"),
         ({"status": "not_run"}, "did not finish: never reached"),
     ],
