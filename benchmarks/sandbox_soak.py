@@ -67,7 +67,7 @@ def state() -> dict[str, float]:
         "files in /tmp": sum(1 for path in temporary.iterdir() if "ratchet" in path.name),
         "files in /dev/shm": len(os.listdir("/dev/shm")),
         "disk used, MB": shutil.disk_usage(temporary).used / 1e6,
-        "memory, MB (shared once)": proportional_mb(everyone),
+        "memory of the pool, MB": proportional_mb(pids),  # this process keeps 20,000 jobs and answers
     }
 
 
