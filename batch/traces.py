@@ -30,7 +30,7 @@ def start_exporter(services: Services, run_id: str, tell: Sink) -> TraceExporter
     def tree_of(episode_id: str, failure: str) -> list[Span]:
         return tree_at(folder, contents, episode_id, failure)
 
-    return TraceExporter(lambda: LangSmithSender(settings), tree_of, note, tell)
+    return TraceExporter(LangSmithSender(settings), tree_of, note, tell)
 
 
 def tree_at(folder: Path, contents: ContentStore, episode_id: str, failure: str = "") -> list[Span]:

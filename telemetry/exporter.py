@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 TREES = 20  # per request
 GATHER_S = 0.25  # waited for more before a request is made
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0  # after requests that failed
-CLOSE_S = 2.0  # for what is still on its way when the run ends
+CLOSE_S = 1.0  # for what is still on its way when the run ends
 
 
 class Sender(Protocol):
@@ -35,13 +35,13 @@ class TraceExporter:
 
     def __init__(
         self,
-        make_sender: Callable[[], Sender],
+        sender: Sender,
         tree_of: Callable[[str, str], Sequence[Span]],
         note: Callable[[Mapping[str, bool]], None],
         tell: Sink,
     ) -> None:
         """tree_of: makes a tree from an episode's id and the reason why it has no result, or ""."""
-        self._make_sender, self._tree_of, self._note, self._tell = make_sender, tree_of, note, tell
+        self._sender, self._tree_of, self._note, self._tell = sender, tree_of, note, tell
         self._waiting: deque[tuple[str, str]] = deque()
         self._condition = threading.Condition()
         self._closing = self._given_up = self._down = self._told = False
@@ -72,14 +72,12 @@ class TraceExporter:
         return len(lost)
 
     def _work(self) -> None:
-        sender: Sender | None = None
         pause = FIRST_PAUSE_S
         while self._wait_for_work():
             with self._condition:
                 batch = [self._waiting.popleft() for _ in range(min(TREES, len(self._waiting)))]
             try:
-                sender = sender or self._make_sender()
-                sender.send([tree for tree in (self._tree_of(*one) for one in batch) if tree])
+                self._sender.send([tree for tree in (self._tree_of(*one) for one in batch) if tree])
             except Exception as error:  # noqa: BLE001 - whatever the SDK raises, a run must not notice
                 self._failed(batch, error)
                 if not self._sleep(pause):
