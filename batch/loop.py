@@ -50,6 +50,8 @@ def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services
     chosen = [task for task in tasks if task["split"] in settings.splits][: settings.limit]
     if not chosen:
         raise SetupError(f"{task_file} has no task in the splits {', '.join(settings.splits)}")
+    if settings.optimise_every and not any(task["split"] == "validation" for task in chosen):
+        raise SetupError(f"{task_file} has no validation tasks: --optimise-every needs some to decide by")
     addresses = services.tasks.put(chosen)
     entries: list[TaskEntry] = [
         {"task_id": task["task_id"], "task": address, "split": task["split"]}

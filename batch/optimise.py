@@ -7,7 +7,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph.state import CompiledStateGraph
 
 from batch.lease import Lease
 from batch.loop import conditions_of
@@ -18,8 +20,9 @@ from graphs.episode import episode_graph
 from graphs.prompt_optimization import prompt_optimization_graph
 from graphs.version import graph_version
 from runtime.build import Services
-from runtime.context import SERVICES, Context
-from runtime.rollouts import Rollouts, Wanted
+from runtime.context import SERVICES, BatchResult, Context
+from runtime.rollouts import Rollouts, Wanted, rollouts_of
+from state.episode import EpisodeSpec
 from state.errors import SetupError
 from state.learning import TaskEntry
 from state.ledger import RunRow
@@ -50,9 +53,12 @@ class OptimisationPlan:
 
 
 def plan_optimisation(
-    services: Services, tasks: Sequence[Task], task_file: str, *, measure_test: bool = True
+    services: Services, tasks: Sequence[Task], task_file: str, *, fork_of: str = "", measure_test: bool = True
 ) -> OptimisationPlan:
-    """Derive the optimisation's id; raises SetupError when there are no train or validation tasks."""
+    """Derive the optimisation's id; raises SetupError when there are no train or validation tasks.
+
+    fork_of: origin and iteration, where it is a fork: another run than the origin with the same settings.
+    """
     settings = services.settings
     chosen = [task for task in tasks if task["split"] in settings.splits][: settings.limit]
     counts = {split: sum(task["split"] == split for task in chosen) for split in SPLITS}
@@ -68,6 +74,7 @@ def plan_optimisation(
     kept = settings.that_matter() | {"model": services.models.of("generate").model_id}
     versions = [graph_version(episode_graph()), graph_version(prompt_optimization_graph())]
     key = {"settings": kept, "tasks": entries, "prompts": prompt_set, "graphs": versions, "test": measure_test}
+    key |= {"fork": fork_of} if fork_of else {}
     [address] = services.contents.put(canonical(entries))
     nothing: Horizon = {"watermark": 0, "run_id": "", "batch": 0}
     ref: OptimizationRef = {
@@ -159,6 +166,71 @@ class OptimisationRun:
         with named_errors(self._services.settings.home, CHECKPOINT_FILE):
             state = drive(graph.compile(checkpointer=self.saver), config, {"optimization": self.plan.ref}, self.context)
         return cast("OptimizationState", state)
+
+
+def fork(run: OptimisationRun, origin: str, iteration: int) -> None:
+    """Begin this optimisation where another one was after an iteration: with its pool, its counters and its spend.
+
+    A run that has begun already is left as it is. Raises SetupError when the origin has no such iteration, or began
+    with another prompt set, other tasks or another model.
+    """
+    graph = prompt_optimization_graph()
+    compiled = graph.compile(checkpointer=run.saver)
+    config = thread_config(run.plan.run_id, graph_version(graph), STEPS)
+    if run.saver.get_tuple(config) is not None:
+        return
+    state = _state_after(compiled, thread_config(origin, graph_version(graph)), origin, iteration)
+    theirs, mine = state["optimization"], run.plan.ref
+    for name in ("prompt_set", "tasks", "model", "conditions", "memory_snapshot"):
+        if theirs[name] != mine[name]:
+            raise SetupError(
+                f"{origin} has another {name.replace('_', ' ')}: fork it with the tasks and settings it had"
+            )
+    run.context.optimisations.copy(origin, run.plan.run_id, iteration)
+    begun = {name: value for name, value in state.items() if name != "ending"}
+    ending = {"reason": "", "promoted": ""}
+    compiled.update_state(config, {**begun, "optimization": mine, "ending": ending}, as_node="seed")
+
+
+def _state_after(
+    compiled: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig, origin: str, iteration: int
+) -> OptimizationState:
+    """Return the state in which the next iteration was about to be selected."""
+    for snapshot in compiled.get_state_history(config):  # the newest first
+        if snapshot.next == ("select",) and snapshot.values["tally"]["iteration"] == iteration:
+            return cast("OptimizationState", snapshot.values)
+    raise SetupError(f"{origin} has no iteration {iteration} in this home; `ratchet show {origin}` lists them")
+
+
+def replay(plan: OptimisationPlan, services: Services) -> list[str]:
+    """Run a finished optimisation again from what it left, executing nothing; return every difference, none if exact.
+
+    Rollouts are read from the ledger, proposals as they were made, so what is tested is that every decision follows
+    from them. Raises SetupError when it has not finished.
+    """
+    saver = open_saver(services.settings.home)
+    try:
+        graph = prompt_optimization_graph()
+        config = thread_config(plan.run_id, graph_version(graph), STEPS)
+        snapshot = graph.compile(checkpointer=saver).get_state(config)
+    finally:
+        close_saver(saver)
+    if not snapshot.values or snapshot.tasks:
+        raise SetupError(f"{plan.run_id} has not finished: nothing to replay yet")
+    context = Context(**{name: getattr(services, name) for name in SERVICES}, run_episodes=nothing_new)
+    rollouts_of(plan.ref, context).replays = True
+    again = drive(graph.compile(), config, {"optimization": plan.ref}, context)
+    names = ("pool", "tally", "spend", "ending")
+    return [
+        f"{name}: {snapshot.values[name]} became {again[name]}"
+        for name in names
+        if snapshot.values[name] != again[name]
+    ]
+
+
+def nothing_new(specs: Sequence[EpisodeSpec], phase: str) -> BatchResult:
+    """Refuse to run anything: a replay reads what the optimisation did."""
+    raise SetupError(f"a replay met {len(specs)} rollouts of {phase} that the ledger does not have")
 
 
 @dataclass(frozen=True, kw_only=True)

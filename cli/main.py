@@ -243,12 +243,16 @@ def optimise(  # noqa: PLR0913 - one parameter per option
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first n tasks.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take; run nothing.")] = False,
+    fork: Annotated[
+        str, typer.Option(help="OPTIMISATION:ITERATION; continue its pool from there, say with another --seed.")
+    ] = "",
+    replay: Annotated[bool, typer.Option("--replay", help="Decide again from what was recorded; run nothing.")] = False,
     skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Go on without lines that are broken.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Optimise prompts: train tasks teach, validation tasks decide, test tasks are only measured."""
-    from cli.optimise import budget_of, optimise_prompts
+    from cli.optimise import Wish, budget_of, optimise_prompts
 
     optimiser = {
         "proposers": proposer or None,
@@ -268,7 +272,8 @@ def optimise(  # noqa: PLR0913 - one parameter per option
         "optimiser": {name: value for name, value in optimiser.items() if value is not None} or None,
         "roles": {"reflect": {"model": proposing_model}} if proposing_model else None,
     }
-    raise typer.Exit(optimise_prompts(tasks, given, skip_invalid=skip_invalid, dry_run=dry_run, as_json=as_json))
+    wish = Wish(dry_run=dry_run, replay=replay, fork=fork, skip_invalid=skip_invalid, as_json=as_json)
+    raise typer.Exit(optimise_prompts(tasks, given, wish))
 
 
 @app.command()

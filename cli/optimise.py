@@ -12,7 +12,7 @@ from rich.table import Table
 
 from batch.optimisation_report import tree_of, write_optimisation_report
 from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
-from batch.optimise import OptimisationPlan, OptimisationRun, estimate, plan_optimisation
+from batch.optimise import OptimisationPlan, OptimisationRun, estimate, fork, plan_optimisation, replay
 from batch.progress import ProgressTracker
 from cli.live import watching
 from cli.run import log_to, stopping
@@ -26,23 +26,37 @@ from tasks.load import load_tasks, resolve_tasks
 REPORT_FILE = "report.html"
 
 
-def optimise_prompts(name: str, given: dict[str, Any], *, skip_invalid: bool, dry_run: bool, as_json: bool) -> int:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the command is asked for besides a plain run."""
+
+    dry_run: bool = False
+    replay: bool = False
+    fork: str = ""
+    """An optimisation whose pool is continued, as opt-1a2b3c4d5e:7 for its seventh iteration."""
+    skip_invalid: bool = False
+    as_json: bool = False
+
+
+def optimise_prompts(name: str, given: dict[str, Any], wish: Wish) -> int:
     """Optimise the prompts on a task file and print the report; return the exit code.
 
     Raises SetupError for what the user can fix, StoppedError after Ctrl-C, TransientError when the model stays down.
     """
     settings = load_settings(**given)
-    loaded = load_tasks(resolve_tasks(name), skip_invalid=skip_invalid)
+    loaded = load_tasks(resolve_tasks(name), skip_invalid=wish.skip_invalid)
     for problem in loaded.skipped:
         print(f"skipped: {problem}", file=sys.stderr)
     services = open_services(settings)
     try:
-        plan = plan_optimisation(services, loaded.tasks, name)
-        if dry_run:
-            _print_estimate(plan, services, as_json=as_json)
+        plan = plan_optimisation(services, loaded.tasks, name, fork_of=wish.fork)
+        if wish.dry_run:
+            _print_estimate(plan, services, as_json=wish.as_json)
             return 0
-        summary, report = _run(plan, services)
-        if as_json:
+        if wish.replay:
+            return _print_replay(plan, services)
+        summary, report = _run(plan, services, wish.fork)
+        if wish.as_json:
             print_optimisation_json(summary)
         else:
             print_optimisation(summary, report)
@@ -50,6 +64,24 @@ def optimise_prompts(name: str, given: dict[str, Any], *, skip_invalid: bool, dr
         return 0
     finally:
         services.close()
+
+
+def _print_replay(plan: OptimisationPlan, services: Services) -> int:
+    found = replay(plan, services)
+    console = stdout_console()
+    for difference in found:
+        console.print(difference, soft_wrap=True)
+    if not found:
+        console.print(f"{plan.run_id} ends alike: same candidates, decisions and spend; nothing was executed")
+    return 1 if found else 0
+
+
+def origin_of(text: str) -> tuple[str, int]:
+    """Read OPTIMISATION:ITERATION; raises SetupError that says how it is written."""
+    origin, _, number = text.partition(":")
+    if not (origin.startswith("opt-") and number.isdigit()):
+        raise SetupError(f"--fork {text!r}: write it as opt-1a2b3c4d5e:7, the optimisation and its iteration")
+    return origin, int(number)
 
 
 def budget_of(limits: list[str]) -> dict[str, float]:
@@ -66,11 +98,13 @@ def budget_of(limits: list[str]) -> dict[str, float]:
     return found
 
 
-def _run(plan: OptimisationPlan, services: Services) -> tuple[OptimisationSummary, Path]:
+def _run(plan: OptimisationPlan, services: Services, fork_of: str) -> tuple[OptimisationSummary, Path]:
     tracker = ProgressTracker()
     run = OptimisationRun(plan, services, tracker)
     try:
         log_to(run.folder / "run.log")
+        if fork_of:
+            fork(run, *origin_of(fork_of))
         if run.is_finished():
             print(f"{plan.run_id} has finished already; this is its report", file=sys.stderr)
         else:

@@ -43,7 +43,7 @@ def diagnose(state: DiagnoseReads, runtime: Runtime[Context]) -> DiagnoseWrites:
     context, ref, trial = runtime.context, state["optimization"], state["trial"]
     rollouts = rollouts_of(ref, context)
     count = proposer_of(trial["proposer"], context).examples
-    tasks = teaching_tasks(ref, state["tally"]["iteration"], count, rollouts)
+    tasks = teaching_tasks(state["tally"]["iteration"], count, rollouts)
     if any(entry["split"] != "train" for entry in tasks):
         raise RatchetError("a task that is not of the train split must not teach a prompt")
     parent = state["pool"][trial["parent"]]["prompt_set"]

@@ -32,8 +32,8 @@ def gate(state: GateReads, runtime: Runtime[Context]) -> GateWrites:
     """Compare child and parent on the same train tasks, none of which taught the child."""
     context, ref, trial, tally = runtime.context, state["optimization"], state["trial"], state["tally"]
     rollouts = rollouts_of(ref, context)
-    taught = teaching_tasks(ref, tally["iteration"], proposer_of(trial["proposer"], context).examples, rollouts)
-    judging = judging_tasks(ref, tally["iteration"], taught, rollouts)
+    taught = teaching_tasks(tally["iteration"], proposer_of(trial["proposer"], context).examples, rollouts)
+    judging = judging_tasks(tally["iteration"], taught, rollouts)
     parent = state["pool"][trial["parent"]]["prompt_set"]
     pairs = pairs_of(parent, trial["child"], judging[: trial["want"]], rollouts)
     verdict = judge(pairs, gate_rule(len(judging), context))

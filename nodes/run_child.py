@@ -33,8 +33,8 @@ def run_child(state: RunChildReads, runtime: Runtime[Context]) -> RunChildWrites
     """Bring both rollouts of every pair to an end; what the ledger has, such as the parent's, is not run again."""
     context, ref, trial = runtime.context, state["optimization"], state["trial"]
     rollouts, iteration = rollouts_of(ref, context), state["tally"]["iteration"]
-    taught = teaching_tasks(ref, iteration, proposer_of(trial["proposer"], context).examples, rollouts)
-    judging = judging_tasks(ref, iteration, taught, rollouts)
+    taught = teaching_tasks(iteration, proposer_of(trial["proposer"], context).examples, rollouts)
+    judging = judging_tasks(iteration, taught, rollouts)
     want = trial["want"] or gate_rule(len(judging), context).first
     parent = state["pool"][trial["parent"]]["prompt_set"]
     wanted = [Wanted(prompt_set, entry) for entry in judging[:want] for prompt_set in (parent, trial["child"])]

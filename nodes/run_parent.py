@@ -32,7 +32,7 @@ def run_parent(state: RunParentReads, runtime: Runtime[Context]) -> RunParentWri
     """Bring the rollouts to an end that the proposer wants to see; what the ledger has is not run again."""
     context, ref, trial = runtime.context, state["optimization"], state["trial"]
     rollouts, iteration = rollouts_of(ref, context), state["tally"]["iteration"]
-    tasks = teaching_tasks(ref, iteration, proposer_of(trial["proposer"], context).examples, rollouts)
+    tasks = teaching_tasks(iteration, proposer_of(trial["proposer"], context).examples, rollouts)
     parent = state["pool"][trial["parent"]]["prompt_set"]
     wanted = [Wanted(parent, entry) for entry in tasks]
     spend, short = rollouts.run(wanted, f"{iteration}:teach", "examples", state["spend"])

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from checkpoints.ledger import Paid
 from optimization.budget import Budget, Cost, charged, checked_budget, shortage
+from optimization.minibatches import minibatch
 from runtime.context import Context
 from runtime.episodes import rollout_spec
 from state.errors import SetupError
@@ -17,6 +18,7 @@ from state.optimization import OptimizationRef, Spend
 from state.task import SPLITS, Split
 
 Measure: TypeAlias = Literal["auto", "reward", "solved", "effort"]
+ORDERS = 16  # orders of tasks kept at hand
 Key: TypeAlias = tuple[str, str, int]
 """Prompt set, task id, repeat."""
 
@@ -63,11 +65,27 @@ class Rollouts:
         self._context = context
         self._scores: dict[Key, float] = {}
         self._vectors: dict[str, dict[str, float]] = {}
+        self._orders: dict[tuple[int, int], list[TaskEntry]] = {}
         self.budget = budget_of(context)
+        self.replays = False
+        """Every phase was paid for before: read what it cost instead of adding up what is run."""
+        self.resumed = True
+        """The node that runs first in this process may have paid before the process began."""
 
     def entries(self, split: Split) -> list[TaskEntry]:
         """Return the tasks of a split, in the order of the file."""
         return self._by_split[split]
+
+    def order(self, entries: Sequence[TaskEntry], iteration: int, first: int, count: int) -> list[TaskEntry]:
+        """Return a minibatch of these tasks; asked for by several nodes of an iteration, drawn once."""
+        key = iteration, len(entries)
+        if key not in self._orders:
+            if len(self._orders) > ORDERS:
+                self._orders.clear()
+            by_id = {entry["task_id"]: entry for entry in entries}
+            draws = minibatch(by_id, seed=self._ref["seed"], iteration=iteration, first=first, count=count)
+            self._orders[key] = [by_id[draw.task_id] for draw in draws]
+        return self._orders[key]
 
     def score(self, wanted: Wanted) -> float | None:
         """Return a score that is at hand; None where there is no result."""
@@ -102,7 +120,8 @@ class Rollouts:
         Raises what the runner raises.
         """
         missing = self.missing(wanted)
-        short = self.shortage(self._paid(spend, phase, purpose), len(missing)) if missing else ""
+        before, self.resumed = (self._paid(spend, phase, purpose) if self.resumed else spend), self.replays
+        short = self.shortage(before, len(missing)) if missing else ""
         size = self._context.settings.concurrency if set(self.budget) - {"rollouts"} else max(1, len(missing))
         while missing and not short:
             piece, missing = missing[:size], missing[size:]
@@ -110,8 +129,10 @@ class Rollouts:
             finished = {row["episode_id"]: row for row in self._context.run_episodes(specs, phase)["finished"]}
             done = [(w, finished.get(spec["episode_id"])) for w, spec in zip(piece, specs, strict=True)]
             self._keep({w.key: row for w, row in done if row is not None})
-            short = self.shortage(self._paid(spend, phase, purpose), len(missing)) if missing else ""
-        return self._paid(spend, phase, purpose), short
+            paid = [paid_for(row) for _, row in done if row is not None]
+            before = charged(before, purpose, cost_of(paid, self._context.settings.concurrency))
+            short = self.shortage(before, len(missing)) if missing else ""
+        return before, short
 
     def shortage(self, spend: Spend, rollouts: int) -> str:
         """Say which limit so many more rollouts would meet; "" when they are affordable."""
@@ -136,6 +157,11 @@ def rollouts_of(ref: OptimizationRef, context: Context) -> Rollouts:
     if not isinstance(kept, Rollouts):
         kept = context.at_hand[ref["run_id"]] = Rollouts(ref, context)
     return kept
+
+
+def paid_for(row: FinishedEpisode) -> Paid:
+    """Return what an episode cost that was just run."""
+    return Paid(row["attempts"], row["prompt_tokens"] + row["completion_tokens"], row["cost_usd"], row["wall_s"])
 
 
 def cost_of(paid: Sequence[Paid], workers: int) -> Cost:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from optimization.gate import GateRule
-from optimization.minibatches import minibatch
 from optimization.turns import after_acceptance, after_refusal
 from proposers.protocol import Proposer
 from proposers.registry import make_proposer, proposer_names
@@ -14,6 +13,7 @@ from state.learning import TaskEntry
 from state.optimization import OptimizationRef, Pair, Spend, Tally, Trial
 
 TEACHING_SHARE = 2 / 3  # of the train tasks, for a proposer that wants to see as many as it may
+APART = 8  # tasks by which the gate's order of one iteration is ahead of that of the one before
 MAX_REFUSED = 64  # kept in the state, so that nothing is tried twice
 
 
@@ -29,28 +29,22 @@ def proposer_of(name: str, context: Context) -> Proposer:
     return make_proposer(name, context.settings.optimiser.examples)
 
 
-def teaching_tasks(ref: OptimizationRef, iteration: int, wanted: int | None, rollouts: Rollouts) -> list[TaskEntry]:
+def teaching_tasks(iteration: int, wanted: int | None, rollouts: Rollouts) -> list[TaskEntry]:
     """Return the train tasks whose rollouts a proposer may see in an iteration: at most so many, and never all."""
-    by_id = {entry["task_id"]: entry for entry in rollouts.entries("train")}
-    most = max(1, round(len(by_id) * TEACHING_SHARE))
+    train = rollouts.entries("train")
+    most = max(1, round(len(train) * TEACHING_SHARE))
     count = most if wanted is None else min(wanted, most)
-    if count == 0:
-        return []
-    draws = minibatch(by_id, seed=ref["seed"], iteration=iteration, first=count, count=count)
-    return [by_id[draw.task_id] for draw in draws]
+    return rollouts.order(train, iteration, count, count)[:count] if count else []
 
 
-def judging_tasks(ref: OptimizationRef, iteration: int, taught: list[TaskEntry], rollouts: Rollouts) -> list[TaskEntry]:
+def judging_tasks(iteration: int, taught: list[TaskEntry], rollouts: Rollouts) -> list[TaskEntry]:
     """Return the train tasks on which the gate compares, in the order in which it asks for them.
 
     None of them taught the child: what a proposer has read says nothing about what it is good for.
     """
     seen = {entry["task_id"] for entry in taught}
-    by_id = {entry["task_id"]: entry for entry in rollouts.entries("train") if entry["task_id"] not in seen}
-    if not by_id:
-        return taught
-    draws = minibatch(by_id, seed=ref["seed"], iteration=iteration, first=1, count=len(by_id))
-    return [by_id[draw.task_id] for draw in draws]
+    rest = [entry for entry in rollouts.entries("train") if entry["task_id"] not in seen]
+    return rollouts.order(rest, iteration, min(APART, len(rest)), len(rest)) if rest else taught
 
 
 def gate_rule(pairs: int, context: Context) -> GateRule:

@@ -7,6 +7,7 @@ import pytest
 
 from batch.optimisation_report import optimisation_html
 from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
+from batch.optimise import fork, replay
 from benchmarks.planted import GOOD, HARMFUL, success_probability
 from checkpoints.threads import thread_config
 from proposers.protocol import Request
@@ -224,3 +225,34 @@ def test_the_same_seed_ends_in_the_same_pool_and_another_one_elsewhere(optimisat
             pools.append(run.drive()["pool"])
     assert pools[0] == pools[1]
     assert pools[0] != pools[2]
+
+
+def test_a_replay_executes_nothing_and_ends_alike(optimisation: Any) -> None:
+    with optimisation(iterations=6, patience=6) as (run, runner, services):
+        run.drive()
+        executed = len(runner.executed)
+
+        assert replay(run.plan, services) == []
+        assert len(runner.executed) == executed
+
+
+def test_a_fork_goes_on_from_an_iteration_with_the_same_pool_and_leaves_its_origin_alone(optimisation: Any) -> None:
+    with optimisation(iterations=4, patience=9) as (run, _, _services):
+        origin, first = run.plan.run_id, run.drive()
+    with optimisation(iterations=6, patience=9) as (run, _, services):
+        fork(run, origin, 3)
+        state = run.drive()
+        forked, kept = (services.optimisations.steps(one) for one in (run.plan.run_id, origin))
+
+        assert run.plan.run_id != origin
+        assert [step[:2] for step in forked[:4]] == [(0, "begin"), *((n, "iteration") for n in (1, 2, 3))]
+        assert state["tally"]["iteration"] == 6
+        assert kept[-1][2]["promoted"] == first["ending"]["promoted"]
+
+
+def test_a_fork_from_an_iteration_that_never_was_is_refused(optimisation: Any) -> None:
+    with optimisation(iterations=2) as (run, _, _services):
+        origin = run.plan.run_id
+        run.drive()
+    with optimisation(iterations=3) as (run, _, _services), pytest.raises(SetupError, match="has no iteration 7"):
+        fork(run, origin, 7)

@@ -1,0 +1,226 @@
+"""The optimiser itself, apart from any model: what it finds in a planted one, what it costs, what a kill costs.
+
+    python -m benchmarks.optimisation_machinery planted [--seeds 10] [--shuffled]
+    python -m benchmarks.optimisation_machinery cost [--iterations 1000]
+    python -m benchmarks.optimisation_machinery kills [--kills 20]
+
+planted: a model whose chance to solve a task depends in a known way on the rules in its prompt
+(benchmarks/planted.py). It begins with two harmful rules. Printed are the rules that the promoted prompt has, and what
+each accepted change cost.
+--shuffled: the same with a model that does not care about its prompt; nothing may be promoted.
+cost: milliseconds per iteration with a model that takes no time, and how they grow.
+kills: SIGKILL at random moments; the pool must end the same, and nothing finished may be executed again.
+"""
+
+import argparse
+import json
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
+from batch.optimise import OptimisationRun, plan_optimisation
+from benchmarks.planted import EFFECTS, GOOD, HARMFUL, PlantedRunner, planted_tasks
+from proposers.protocol import Request
+from runtime.build import Services, open_services
+from runtime.settings import load_settings
+from tasks.load import load_tasks
+from telemetry.events import Event, Sink, ignore
+
+PLANTED: dict[str, Any] = {
+    "proposers": ["benchmarks.planted:propose_rule", "drop_lines"], "gate_cap": 240, "iterations": 200, "patience": 12,
+}  # fmt: skip
+COST: dict[str, Any] = {"proposers": ["benchmarks.optimisation_machinery:propose_anything"], "patience": 1_000_000}
+
+
+def propose_anything(request: Request) -> dict[str, str]:
+    """Add a line that changes nothing, a new one every time."""
+    return {"skills": f"{request.components['skills']}\n- line {request.index}".strip()}
+
+
+@contextmanager
+def opened(
+    folder: Path, optimiser: dict[str, Any], seed: int, *, shuffled: bool = False, events: Sink = ignore
+) -> Iterator[tuple[OptimisationRun, PlantedRunner, Services]]:
+    """Open an optimisation of 240 train, 100 validation and 100 test tasks in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tasks = load_tasks(planted_tasks(folder / "tasks.jsonl", 240, 100, 100)).tasks
+    prompts = folder / "prompts"
+    prompts.mkdir(exist_ok=True)
+    (prompts / "skills.md").write_text("\n".join(HARMFUL), encoding="utf-8")
+    settings = load_settings(home=folder / "home", seed=seed, prompts=str(prompts), optimiser=optimiser)
+    services = open_services(settings)
+    run = OptimisationRun(plan_optimisation(services, tasks, "planted"), services, events)
+    runner = PlantedRunner(services.home, services.prompts, seed, shuffled=shuffled, log=folder / "executed.txt")
+    run.context = replace(run.context, run_episodes=runner)
+    try:
+        yield run, runner, services
+    finally:
+        run.close()
+        services.close()
+
+
+def planted(seeds: int, *, shuffled: bool) -> bool:
+    """Print what is found seed by seed; return whether it is what should be."""
+    right = 0
+    for seed in range(seeds):
+        with tempfile.TemporaryDirectory() as folder, opened(Path(folder), PLANTED, seed, shuffled=shuffled) as one:
+            run, runner, services = one
+            promoted = run.drive()["ending"]["promoted"]
+            summary = summarise_optimisation(services.ledger, services.optimisations, services.prompts, run.plan.run_id)
+            rules = services.prompts.get(promoted)["components"]["skills"].splitlines()
+            changed = promoted != run.plan.ref["prompt_set"]
+        found, harmful = sum(rule in rules for rule in GOOD), sum(rule in rules for rule in HARMFUL)
+        neutral = sum(EFFECTS.get(rule) == 0 for rule in rules)
+        right += not changed if shuffled else found == len(GOOD) and harmful == 0
+        print(
+            f"seed {seed}: {'promoted' if changed else 'nothing promoted'}; {found} of {len(GOOD)} good rules, "
+            f"{harmful} harmful, {neutral} neutral; {len(summary.iterations)} iterations, "
+            f"{len(runner.executed)} rollouts",
+            flush=True,
+        )
+        if not shuffled:
+            _print_costs(summary)
+    wanted = "nothing promoted" if shuffled else "every good rule found and every harmful one dropped"
+    print(f"{wanted} in {right} of {seeds} seeds")
+    return right >= (0.95 if shuffled else 0.9) * seeds
+
+
+def _print_costs(summary: OptimisationSummary) -> None:
+    """Print the rollouts by which each change on the way to the promoted candidate was found."""
+    best, on_the_way = summary.best, []
+    while best.parents:
+        on_the_way.append(best)
+        best = summary.candidates[best.parents[0]]
+    for candidate in reversed(on_the_way):
+        pairs = next(i.pairs for i in summary.iterations if i.iteration == candidate.iteration)
+        lines = [line for changed in candidate.diff.values() for line in changed[3:] if line[0] in "+-"]
+        print(f"    iteration {candidate.iteration}, {pairs} pairs: {'; '.join(lines)[:100]}")
+
+
+def cost(iterations: int, *, cpu: bool) -> bool:
+    """Print the milliseconds of an iteration, at the beginning and after many; return whether they are small enough.
+
+    cpu: CPU time of this process instead of elapsed time: what a loaded machine can still tell.
+    """
+    clock = time.process_time if cpu else time.perf_counter
+    marks: list[tuple[float, float]] = []
+    spent = [0.0]
+
+    def mark(event: Event) -> None:
+        if event["kind"] == "optimised":
+            marks.append((clock(), spent[0]))
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        opened(Path(folder), {**COST, "iterations": iterations}, 0, events=mark) as (run, runner, _),
+    ):
+
+        def timed(specs: Any, phase: str) -> Any:
+            started = clock()
+            try:
+                return runner(specs, phase)
+            finally:
+                spent[0] += clock() - started
+
+        run.context = replace(run.context, run_episodes=timed)
+        run.drive()
+        size = sum(file.stat().st_size for file in (Path(folder) / "home").glob("checkpoints.db*"))
+    both = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(marks)]
+    own = [1000 * (whole - rollouts) for whole, rollouts in both]
+    tenth = max(1, len(own) // 10)
+    first, last = median(own[:tenth]), median(own[-tenth:])
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024 * 1024)
+    result = {
+        "measured": "CPU time" if cpu else "elapsed time",
+        "iterations": len(marks),
+        "ms per iteration, rollouts apart, mean": round(fmean(own), 2),
+        "median of the first tenth": round(first, 2),
+        "median of the last tenth": round(last, 2),
+        "growth": round(last / first, 2),
+        "ms of drawing and writing rollouts per iteration": round(1000 * fmean(rollouts for _, rollouts in both), 2),
+        "rollouts": len(runner.executed),
+        "peak RSS, MB": round(rss),
+        "checkpoints, MB": round(size / 1e6, 1),
+    }
+    print(json.dumps(result, indent=1))
+    return fmean(own) <= 8 and last / first <= 1.2 and rss < 150
+
+
+def kills(count: int) -> bool:
+    """Kill the process at random moments; compare the end with that of an undisturbed one."""
+    folder = Path(tempfile.mkdtemp(prefix="optimiser-kills-"))
+    whole = _pool(folder / "whole")
+    started = time.monotonic()
+    _child(folder / "timing").wait()
+    usual_s = time.monotonic() - started
+    draw = random.Random(0)
+    killed = 0
+    for _ in range(count):
+        process = _child(folder / "killed")
+        try:
+            process.wait(draw.uniform(0.3, usual_s))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+    pool = _pool(folder / "killed")
+    executed = Counter((folder / "killed" / "executed.txt").read_text().split())
+    undisturbed = Counter((folder / "whole" / "executed.txt").read_text().split())
+    again = sum(executed.values()) - len(executed)
+    result = {
+        "kills": killed, "same pool": pool == whole, "candidates": len(pool["pool"]),
+        "rollouts": len(undisturbed), "rollouts with kills": sum(executed.values()),
+        "executed again": again, "same rollouts": set(executed) == set(undisturbed),
+    }  # fmt: skip
+    print(json.dumps(result, indent=1))
+    shutil.rmtree(folder)
+    return bool(result["same pool"]) and again <= killed
+
+
+def _child(folder: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", "benchmarks.optimisation_machinery", "once", str(folder)])
+
+
+def _pool(folder: Path) -> dict[str, Any]:
+    """Run to the end in this process and return what it ended with, but for times."""
+    with opened(folder, {**PLANTED, "iterations": 25}, 3) as (run, _, _services):
+        state = run.drive()
+        return {"pool": state["pool"], "ending": state["ending"], "tally": state["tally"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["planted", "cost", "kills", "once"])
+    parser.add_argument("folder", nargs="?", type=Path, help="of `once`")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--shuffled", action="store_true")
+    parser.add_argument("--iterations", type=int, default=1000)
+    parser.add_argument("--cpu", action="store_true", help="measure CPU time: for a machine that is busy")
+    parser.add_argument("--kills", type=int, default=20)
+    options = parser.parse_args()
+    if options.what == "planted":
+        fine = planted(options.seeds, shuffled=options.shuffled)
+    elif options.what == "cost":
+        fine = cost(options.iterations, cpu=options.cpu)
+    elif options.what == "kills":
+        fine = kills(options.kills)
+    else:
+        fine = bool(_pool(options.folder))
+    sys.exit(0 if fine else 1)
+
+
+if __name__ == "__main__":
+    main()
