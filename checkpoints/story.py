@@ -7,16 +7,14 @@ from datetime import datetime
 from itertools import pairwise
 from typing import cast
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from checkpoints.history import history, is_step, waiting_nodes
 from state.episode import Attempt, EpisodeState
 from state.message import Message
 from state.verdict import Verdict
 from storage.contents import ContentStore
-
-BRANCH = "branch:to:"  # how LangGraph names the channel that starts a node
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +64,7 @@ def episode_story(saver: SqliteSaver, contents: ContentStore, thread_id: str) ->
 
 def episode_course(saver: SqliteSaver, thread_id: str) -> tuple[EpisodeState, list[Stage]] | None:
     """Return the latest state of a thread and the nodes that led to it, or None when there is no such thread."""
-    config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
-    saved = list(saver.list(config))[::-1]  # the list is read at once: the saver is locked while it is iterated
+    saved = history(saver, thread_id)
     if not saved:
         return None
     return cast("EpisodeState", saved[-1].checkpoint["channel_values"]), _stages(saved)
@@ -77,12 +74,12 @@ def _stages(saved: Sequence[CheckpointTuple]) -> list[Stage]:
     """Return the nodes in the order they ran: a checkpoint names the one that is next."""
     stages = []
     for before, after in pairwise(saved):
-        waiting = [c for c in before.checkpoint["channel_values"] if c.startswith(BRANCH)]
-        if waiting:
+        waiting = waiting_nodes(before)
+        if waiting and is_step(after):
             times = [datetime.fromisoformat(point.checkpoint["ts"]) for point in (before, after)]
             seconds = (times[1] - times[0]).total_seconds()
             checkpoint_id = after.config["configurable"]["checkpoint_id"]
-            node, ended_at = waiting[0][len(BRANCH) :], times[1].timestamp()
+            node, ended_at = ", ".join(waiting), times[1].timestamp()
             stages.append(Stage(node=node, seconds=seconds, ended_at=ended_at, checkpoint_id=checkpoint_id))
     return stages
 

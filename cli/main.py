@@ -311,6 +311,65 @@ def trace(
 
 
 @app.command()
+def replay(
+    name: Annotated[str, typer.Argument(help="A run, or the beginning of an episode's id.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Execute a saved episode or run again from its recorded answers; say what differs, node by node."""
+    from cli.replay import replay_one
+
+    raise typer.Exit(replay_one(name, home, as_json=as_json))
+
+
+@app.command()
+def fork(  # noqa: PLR0913 - one parameter per option
+    episode: Annotated[str, typer.Argument(help="The beginning of an episode's id, or a fork.")],
+    at: Annotated[
+        str | None, typer.Option("--from", help="Node that runs again first; generate:2 is its second turn.")
+    ] = None,
+    state: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, such as code=@fixed.py; may be repeated.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Another model.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Of an OpenAI-compatible server.")] = None,
+    prompts: Annotated[str | None, typer.Option(help="A prompt set's id, or a folder of NAME.md files.")] = None,
+    memory_snapshot: Annotated[
+        str | None, typer.Option(help="What it may remember: none, home, a run, or run-1a2b@3 (before its batch 3).")
+    ] = None,
+    teach: Annotated[bool, typer.Option("--teach", help="Remember what the fork learns, for later runs.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Branch an episode at any node with something changed, and show it beside its original, which stays as it is."""
+    from cli.replay import fork_one
+    from workbench.edits import parse_edits
+    from workbench.fork import Changes
+
+    changes = Changes(
+        model=model,
+        base_url=base_url,
+        prompts=prompts,
+        memory_snapshot=memory_snapshot,
+        state=parse_edits(state or []),
+    )
+    fork_one(episode, home, changes, at=at, teach=teach, as_json=as_json)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A run, or the beginning of an episode's id.")],
+    second: Annotated[str, typer.Argument(help="Another one.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show two episodes side by side, or two runs on the tasks that they have in common."""
+    from cli.replay import compare_two
+
+    compare_two(first, second, home, as_json=as_json)
+
+
+@app.command()
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Say what works on this machine: Python, the home, the sandbox's layers, models."""
     from cli.doctor import examine_machine

@@ -18,12 +18,11 @@ from checkpoints.ledger import Ledger
 from cli.tables import print_json, print_summary, stdout_console
 from runtime.settings import load_settings
 from state.errors import SetupError
-from state.ledger import FinishedEpisode
-from storage.contents import ContentStore
 from storage.engine import Home, open_home
 
 if TYPE_CHECKING:
-    from checkpoints.story import AttemptStory, EpisodeStory
+    from checkpoints.story import AttemptStory
+    from workbench.story import Story
 
 
 def list_runs(home: Path | None, *, as_json: bool) -> None:
@@ -62,19 +61,12 @@ def show_one(name: str, home: Path | None, *, as_json: bool) -> None:
             return print_json(summary, written) if as_json else print_summary(summary, written, opened.folder)
         if name.startswith("opt-"):
             return _show_optimisation(name, opened, as_json=as_json)
-        from checkpoints.savers import close_saver, open_saver  # LangGraph takes seconds to import
-        from checkpoints.story import episode_story
+    from workbench.bench import Workbench  # LangGraph takes seconds to import
+    from workbench.story import story
 
-        row = ledger.episode(name)
-        thread_id = row["episode_id"] if row else name
-        saver = open_saver(opened.folder)
-        try:
-            story = episode_story(saver, ContentStore(opened), thread_id)
-        finally:
-            close_saver(saver)
-    if story is None:
-        raise SetupError(f"no run and no episode {name!r} in {opened.folder}; `ratchet runs` lists the runs")
-    return _print_story_json(story, row) if as_json else _print_story(story, row)
+    with Workbench(home) as bench:
+        told = story(bench, name)
+    return _print_story_json(told) if as_json else print_story(told)
 
 
 def _show_optimisation(name: str, opened: Home, *, as_json: bool) -> None:
@@ -104,18 +96,22 @@ def opened_home(home: Path | None) -> Iterator[Home]:
         opened.close()
 
 
-def _print_story_json(story: "EpisodeStory", row: FinishedEpisode | None) -> None:
-    print(json.dumps({"episode": row, **dataclasses.asdict(story)}, ensure_ascii=False))
+def _print_story_json(told: "Story") -> None:
+    line = {"episode": told.row, **dataclasses.asdict(told.story), "ancestors": told.ancestors, "forks": told.forks}
+    print(json.dumps(line, ensure_ascii=False))
 
 
-def _print_story(story: "EpisodeStory", row: FinishedEpisode | None) -> None:
-    console = stdout_console()
+def print_story(told: "Story") -> None:
+    """Print an episode's story for people."""
+    console, story = stdout_console(), told.story
     episode = story.state["episode"]
-    console.print(f"Episode {episode['episode_id']}: {_result(row)}", style="bold")
+    console.print(f"Episode {told.thread_id}: {told.result}", style="bold")
     console.print(
         f"task {episode['task_id']} ({episode['split']}, repeat {episode['repeat'] + 1}), model {episode['model']}, "
         f"prompt set {episode['prompt_set'][:10]}, run {episode['run_id']}"
     )
+    for line in told.lineage():
+        console.print(line, soft_wrap=True)
     steps = ", ".join(f"{stage.node} {stage.seconds * 1000:.0f} ms" for stage in story.stages)
     console.print(f"stages: {steps}\n", style="dim")
     for attempt in story.attempts:
@@ -132,19 +128,13 @@ def _print_story(story: "EpisodeStory", row: FinishedEpisode | None) -> None:
     remembered = story.state.get("remembered", [])
     if remembered:
         console.print(f"remembered: {', '.join(memory_id[:12] for memory_id in remembered)}")
-    if row is None:
-        console.print("This episode has not finished: it has no row in the ledger yet.", style="yellow")
-
-
-def _result(row: FinishedEpisode | None) -> str:
-    if row is None:
-        return "not finished"
-    if not row["solved"]:
-        return "declined" if row["outcome"]["declined"] else "not solved"
-    return "solved" if row["solved_first"] else "solved by a repair"
+    if told.row is None:
+        console.print("This episode has not finished: it has no result yet.", style="yellow")
 
 
 def _print_attempt(console: Console, story: "AttemptStory") -> None:
+    from workbench.story import detail_of
+
     number = story.attempt["index"] + 1
     if number == 1:
         console.rule("What the model was asked", align="left")
@@ -158,7 +148,7 @@ def _print_attempt(console: Console, story: "AttemptStory") -> None:
     for verdict in story.verdicts:
         hidden = "visible" if verdict["visible"] else "hidden "
         colour = "green" if verdict["status"] == "passed" else "red"
-        detail = _detail(verdict["error_type"], verdict["message"], verdict["expected"], verdict["got"])
+        detail = detail_of(verdict)
         passed = verdict["status"] == "passed"
         console.print(f"{verdict['status']:<8}", style=colour, end=f" {hidden} ")
         console.print(verdict["name"] + ("" if passed else f"  {detail}"), soft_wrap=True)
@@ -169,9 +159,3 @@ def _print_attempt(console: Console, story: "AttemptStory") -> None:
             console.print(f"{name}: {text.rstrip()}")
     if story.feedback:
         console.print(f"\ntold to the model:\n{story.feedback}\n")
-
-
-def _detail(error_type: str, message: str, expected: str, got: str) -> str:
-    if error_type:
-        return f"{error_type}: {message}"
-    return f"expected {expected}, got {got}" if expected or got else message

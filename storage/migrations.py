@@ -31,7 +31,12 @@ def _model_use(connection: Connection) -> None:
 
 
 # One step per version after the first: MIGRATIONS[n] brings version n + 1 to n + 2.
-MIGRATIONS: list[Callable[[Connection], None]] = [_optimisations, _model_use]
+# A step that only adds tables makes those that are missing.
+MIGRATIONS: list[Callable[[Connection], None]] = [
+    _optimisations,
+    _model_use,
+    metadata.create_all,  # forks, questions
+]
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 
 

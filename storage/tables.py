@@ -122,6 +122,35 @@ traces = Table(
     Column("delivered", Integer, nullable=False),  # 0: it is kept here alone
 )
 
+# Branches of episodes: their results stay in their own threads, out of the ledger.
+forks = Table(
+    "forks",
+    metadata,
+    Column("fork_id", String(64), primary_key=True),  # digest of parent, checkpoint and changes; its thread's id
+    Column("parent", String(64), nullable=False),  # thread that it branched from
+    Column("checkpoint_id", String(64), nullable=False),
+    Column("node", String(64), nullable=False),  # the first that ran again
+    Column("changes", Text, nullable=False),  # JSON: what was changed, addresses in place of texts
+    Column("teaches", Integer, nullable=False),  # 0 or 1: what it learned was remembered
+    Column("created_at", Float, nullable=False),
+)
+Index("forks_by_parent", forks.c.parent)
+
+# Threads that wait for a person's answer before a node.
+questions = Table(
+    "questions",
+    metadata,
+    Column("thread_id", String(64), primary_key=True),
+    Column("before", String(64), nullable=False),  # the node that waits
+    Column("run_id", String(64), nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("phase", String(32), nullable=False),  # where in the run its episode belongs
+    Column("position", Integer, nullable=False),
+    Column("asked_at", Float, nullable=False),
+    Column("answer", Text, nullable=False),  # JSON: the answer and the edits; "" until there is one
+    Column("answered_at", Float),
+)
+
 # The memory. `memories` and what hangs on it are the truth; every search index is derived from them.
 memories = Table(
     "memories",

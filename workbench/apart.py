@@ -1,0 +1,39 @@
+"""Services that read the home and keep what is written to themselves: a replay leaves no trace."""
+
+from collections.abc import Sequence
+
+from memory.record import draft_from
+from memory.store import MemoryStore
+from state.memory_item import MemoryDraft
+from storage.contents import ContentStore, digest_of
+from storage.engine import Home
+
+
+class ContentsApart(ContentStore):
+    """The home's texts, and those that were put since, which stay in this object."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home)
+        self._put: dict[str, str] = {}
+
+    def put(self, *texts: str) -> list[str]:
+        """Keep texts here; return the addresses that they have in any home."""
+        addresses = [digest_of(text) for text in texts]
+        self._put.update(zip(addresses, texts, strict=True))
+        return addresses
+
+    def get(self, address: str) -> str:
+        """Return the text at an address, from here or from the home; raises RatchetError when there is none."""
+        return self._put[address] if address in self._put else super().get(address)
+
+
+class MemoryApart(MemoryStore):
+    """The home's memory, read only: what is added gets its id and goes nowhere."""
+
+    def add_all(self, drafts: Sequence[MemoryDraft]) -> list[str]:
+        """Return the ids that the memories would have."""
+        return [draft_from(draft, self.scope).memory_id for draft in drafts]
+
+    def note_uses(self, memory_ids: Sequence[str], *, cause: str, reward: float | None, baseline: float | None) -> int:
+        """Note nothing."""
+        return 0

@@ -1,0 +1,117 @@
+"""A home opened to look at: its ledger, its checkpoints, and the services that replay and fork need."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from checkpoints.ledger import Ledger
+from checkpoints.savers import close_saver, open_saver
+from models.roles import Models
+from rewards.combine import RewardTable
+from runtime.build import Services, open_services
+from runtime.context import SERVICES, Context
+from runtime.settings import Settings, load_settings
+from state.episode import EpisodeSpec
+from state.errors import SetupError
+from state.ledger import RunRow
+from storage.contents import ContentStore
+from storage.engine import DATABASE_FILE, Home, open_home
+
+
+class Workbench:
+    """A home and what can be done with what it holds. Close it, or use it in a with statement.
+
+    home: the folder; None: from the settings, or .ratchet. Raises SetupError when there is no home.
+    """
+
+    def __init__(self, home: Path | str | None = None) -> None:
+        folder = load_settings(home=home).home
+        if not (folder / DATABASE_FILE).exists():
+            raise SetupError(f"no home at {folder}: nothing was run there yet. Start with `ratchet run katas`")
+        self.folder = folder
+        self.home: Home = open_home(folder)
+        self.ledger = Ledger(self.home)
+        self.contents = ContentStore(self.home)
+
+    def __enter__(self) -> "Workbench":
+        """Give itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    @cached_property
+    def saver(self) -> SqliteSaver:
+        """The home's checkpoints."""
+        return open_saver(self.folder)
+
+    @cached_property
+    def services(self) -> Services:
+        """Sandbox, memory, prompts of this home, with a model that needs no key: callers put in their own."""
+        return open_services(load_settings(home=self.folder, model="offline", roles={}))
+
+    def thread_of(self, name: str) -> str:
+        """Return the whole id of an episode, finished or not, whose id begins so.
+
+        Raises SetupError when the home has none, or several.
+        """
+        row = self.ledger.episode(name)
+        if row is not None:
+            return row["episode_id"]
+        query = "SELECT DISTINCT thread_id FROM checkpoints WHERE thread_id >= ? AND thread_id < ? LIMIT 2"
+        found = [row[0] for row in self.saver.conn.execute(query, (name, name + "\U0010ffff"))] if name else []
+        if len(found) > 1 and name not in found:
+            raise SetupError(f"several threads begin with {name!r}: give more of the id")
+        if not found:
+            raise SetupError(f"no run and no episode {name!r} in {self.folder}; `ratchet runs` lists the runs")
+        return str(name if name in found else found[0])
+
+    def run_of(self, name: str) -> RunRow | None:
+        """Return the run of this name, or None when it names none."""
+        return self.ledger.run(name) if name.startswith("run-") else None
+
+    def settings_of(self, run_id: str, changes: Mapping[str, Any] | None = None) -> Settings:
+        """Return the settings that a run had, as far as this version knows them; the defaults for an unknown run."""
+        row = self.ledger.run(run_id) if run_id else None
+        saved = dict(row["settings"]) if row else {}
+        if "model" in saved:
+            saved["model"] = model_name(saved["model"])
+        known = {name: value for name, value in saved.items() if name in Settings.model_fields}
+        return load_settings(**{**known, "home": self.folder, **(changes or {})})
+
+    def context(self, settings: Settings, models: Models, **others: Any) -> Context:
+        """Return the context of a node: this home's services, with other settings and models."""
+        common: dict[str, Any] = {name: getattr(self.services, name) for name in SERVICES}
+        context = Context(**common)
+        return replace(context, settings=settings, models=models, rewards=RewardTable(settings.rewards), **others)
+
+    def close(self) -> None:
+        """Close the databases and end the workers that were started."""
+        for name in ("services", "saver"):
+            opened = self.__dict__.pop(name, None)
+            if isinstance(opened, SqliteSaver):
+                close_saver(opened)
+            elif opened is not None:
+                opened.close()
+        self.home.close()
+
+
+def model_name(model_id: str) -> str:
+    """Return the name under which a model is made, from what tells its answers from another's."""
+    return model_id.split(" ", 1)[0]
+
+
+def spec_of(state: Mapping[str, Any]) -> EpisodeSpec:
+    """Return what an episode is about, from any of its states; raises SetupError when the thread is no episode."""
+    if "episode" not in state:
+        raise SetupError("this thread is no episode")
+    spec: EpisodeSpec = state["episode"]
+    return spec

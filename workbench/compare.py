@@ -1,0 +1,242 @@
+"""`compare`: two episodes, or two runs, side by side."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+from statistics import fmean
+from typing import Any
+
+from batch.summary import counted_of
+from checkpoints.differences import MEASURED, differences
+from checkpoints.history import history, is_step, values_of, waiting_nodes
+from state.errors import SetupError
+from state.ledger import FinishedEpisode
+from state.task import SPLITS
+from workbench.bench import Workbench
+from workbench.html import diff, page, table
+from workbench.paired import Paired, paired
+from workbench.story import Story, detail_of, story
+
+ITSELF = frozenset({*MEASURED, "episode"})  # what an episode is about is in the table of facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a comparison."""
+
+    label: str
+    first: str
+    second: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether the two sides differ."""
+        return self.first != self.second
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeComparison:
+    """Two episodes side by side. Displays itself in a notebook."""
+
+    first: Story
+    second: Story
+    rows: list[Row]
+    """Task, model, result, reward, cost."""
+    nodes: list[Row]
+    """What the n-th node of each left: "same", or the paths that differ."""
+    verdicts: list[Row]
+    """Every test of the latest attempts."""
+    code_diff: list[str]
+    """Unified diff of the latest programs; [] when they are the same."""
+
+    def title(self) -> str:
+        """Return what is compared."""
+        return f"{self.first.thread_id[:15]} and {self.second.thread_id[:15]}"
+
+    def _repr_html_(self) -> str:
+        head = ["", self.first.thread_id[:15], self.second.thread_id[:15]]
+        shown = [table(head, [[r.label, r.first, r.second] for r in part]) for part in (self.rows, self.nodes)]
+        tests = table(head, [[r.label, r.first, r.second] for r in self.verdicts])
+        return page(self.title(), *shown, diff(self.code_diff) if self.code_diff else "", tests)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunComparison:
+    """Two runs on the tasks that they have in common. Displays itself in a notebook."""
+
+    first: str
+    second: str
+    splits: list[tuple[str, Paired]]
+    """pass@1 per split: the second run's minus the first's."""
+    rewards: list[tuple[str, float, float]]
+    """(split, mean reward of the first, of the second) over the same tasks."""
+    costs: list[Row]
+    changed: list[Row]
+    """Tasks that only one of the two solved at the first attempt."""
+    settings: list[Row]
+    """Settings in which the runs differ."""
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Return head and rows of the paired table."""
+        head = ["split", "tasks", "both", f"only {self.first}", f"only {self.second}", "neither", "difference"]
+        rows = [
+            [name, str(p.n), str(p.both), str(p.only_first), str(p.only_second), str(p.neither), p.in_words]
+            for name, p in self.splits
+        ]
+        return head, rows
+
+    def _repr_html_(self) -> str:
+        head = ["", self.first, self.second]
+        rewards = [[f"mean reward, {name}", f"{one:.3f}", f"{two:.3f}"] for name, one, two in self.rewards]
+        sides = [[r.label, r.first, r.second] for r in [*self.settings, *self.costs]]
+        changed = [[r.label, r.first, r.second] for r in self.changed]
+        return page(f"pass@1 of {self.second} minus {self.first}", table(*self.table()),
+                    table(head, rewards + sides), table(head, changed) if changed else "")  # fmt: skip
+
+
+def compare(bench: Workbench, first: str, second: str) -> EpisodeComparison | RunComparison:
+    """Compare two episodes (forks too) or two runs of a home.
+
+    Raises SetupError for names that it does not have, for an episode and a run, and for runs without a common task.
+    """
+    runs = bench.run_of(first), bench.run_of(second)
+    if runs[0] and runs[1]:
+        return _compare_runs(bench, runs[0]["run_id"], runs[1]["run_id"])
+    if runs[0] or runs[1]:
+        raise SetupError(f"{first} and {second}: compare two runs, or two episodes")
+    return _compare_episodes(bench, story(bench, first), story(bench, second))
+
+
+def _compare_episodes(bench: Workbench, first: Story, second: Story) -> EpisodeComparison:
+    sides = [_facts(first), _facts(second)]
+    labels = dict.fromkeys([*sides[0], *sides[1]])
+    codes = first.code.splitlines(), second.code.splitlines()
+    names = first.thread_id[:15], second.thread_id[:15]
+    return EpisodeComparison(
+        first=first,
+        second=second,
+        rows=[Row(label=name, first=sides[0].get(name, ""), second=sides[1].get(name, "")) for name in labels],
+        nodes=_nodes(bench, first, second),
+        verdicts=_verdicts(first, second),
+        code_diff=list(difflib.unified_diff(codes[0], codes[1], names[0], names[1], lineterm="")),
+    )
+
+
+def _facts(told: Story) -> dict[str, str]:
+    """Return what is said of an episode, by label."""
+    episode, attempts = told.state["episode"], told.state.get("attempts", [])
+    facts = {
+        "task": f"{episode['task_id']} ({episode['split']}, repeat {episode['repeat'] + 1})",
+        "model": episode["model"],
+        "prompt set": episode["prompt_set"][:10],
+        "memories shown": ", ".join(m["memory_id"][:8] for m in told.state.get("memories", [])),
+        "result": told.result,
+        "attempts": str(len(attempts)),
+    }
+    if "reward" in told.state:
+        facts["reward"] = f"{told.state['reward']['total']:.3f}"
+        facts |= {f"  {name}": f"{value:.3f}" for name, value in sorted(told.state["reward"]["components"].items())}
+    facts["tokens"] = f"{sum(a['usage']['prompt_tokens'] + a['usage']['completion_tokens'] for a in attempts):,}"
+    facts["cost"] = _money([a["usage"]["cost_usd"] for a in attempts])
+    facts["model time"] = f"{sum(a['usage']['model_s'] for a in attempts):.2f} s"
+    facts["sandbox CPU time"] = f"{sum(a['report']['cpu_s'] for a in attempts if a['report']):.3f} s"
+    return facts
+
+
+def _nodes(bench: Workbench, first: Story, second: Story) -> list[Row]:
+    """Compare what the n-th node of each episode left."""
+    steps = [
+        [(", ".join(waiting_nodes(before)), values_of(after)) for before, after in _steps(bench, side.thread_id)]
+        for side in (first, second)
+    ]
+    rows = []
+    for one, two in zip_longest(*steps):
+        if one is None or two is None or one[0] != two[0]:
+            rows.append(Row(label="", first=one[0] if one else "", second=two[0] if two else ""))
+            continue
+        found = [d.path for d in differences(one[1], two[1], ITSELF)]
+        more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+        rows.append(Row(label=one[0], first="", second=", ".join(found[:4]) + more if found else "same"))
+    return rows
+
+
+def _steps(bench: Workbench, thread_id: str) -> list[tuple[Any, Any]]:
+    points = history(bench.saver, thread_id)
+    return [(before, after) for before, after in pairwise(points) if is_step(after)]
+
+
+def _verdicts(first: Story, second: Story) -> list[Row]:
+    """Compare the verdicts of the latest attempts, test by test."""
+    sides = [side.story.attempts[-1].verdicts if side.story.attempts else [] for side in (first, second)]
+    rows = []
+    for one, two in zip_longest(*sides):
+        test = one or two
+        words = [f"{v['status']} {detail_of(v)}".strip() if v else "" for v in (one, two)]
+        hidden = "visible" if test["visible"] else "hidden"
+        rows.append(Row(label=f"{test['name']} ({hidden})", first=words[0], second=words[1]))
+    return rows
+
+
+def _compare_runs(bench: Workbench, first: str, second: str) -> RunComparison:
+    counted = [counted_of(bench.ledger.episodes_of(run_id)) for run_id in (first, second)]
+    by_task = [_by_task(rows) for rows in counted]
+    common = [key for key in by_task[0] if key in by_task[1]]
+    if not common:
+        raise SetupError(f"{first} and {second} have no task in common")
+    splits, rewards = [], []
+    for split in [*SPLITS, "all"]:
+        keys = [key for key in common if split in ("all", key[0])]
+        if keys and (split != "all" or len({key[0] for key in common}) > 1):
+            splits.append((split, paired([(_rate(by_task[0][key]), _rate(by_task[1][key])) for key in keys])))
+            means = [fmean(fmean(row["reward"] for row in side[key]) for key in keys) for side in by_task]
+            rewards.append((split, means[0], means[1]))
+    changed = []
+    for key in common:
+        rows = [side[key] for side in by_task]
+        if _rate(rows[0]) != _rate(rows[1]):
+            words = [
+                f"{sum(r['solved_first'] for r in some)} of {len(some)} ({some[-1]['episode_id'][:10]})"
+                for some in rows
+            ]
+            changed.append(Row(label=rows[0][0]["task_id"], first=words[0], second=words[1]))
+    return RunComparison(
+        first=first,
+        second=second,
+        splits=splits,
+        rewards=rewards,
+        costs=_costs(counted),
+        changed=changed,
+        settings=_settings(bench, first, second),
+    )
+
+
+def _by_task(rows: Sequence[FinishedEpisode]) -> dict[tuple[str, str], list[FinishedEpisode]]:
+    found: dict[tuple[str, str], list[FinishedEpisode]] = {}
+    for row in rows:
+        found.setdefault((row["split"], row["task"]), []).append(row)
+    return found
+
+
+def _rate(rows: Sequence[FinishedEpisode]) -> float:
+    return sum(row["solved_first"] for row in rows) / len(rows)
+
+
+def _costs(counted: Sequence[Sequence[FinishedEpisode]]) -> list[Row]:
+    tokens = [f"{sum(r['prompt_tokens'] + r['completion_tokens'] for r in rows):,}" for rows in counted]
+    money = [_money([row["cost_usd"] for row in rows]) for rows in counted]
+    seconds = [f"{sum(row['model_s'] for row in rows):.1f} s" for rows in counted]
+    named = {"tokens": tokens, "cost": money, "model time": seconds}
+    return [Row(label=name, first=first, second=second) for name, (first, second) in named.items()]
+
+
+def _settings(bench: Workbench, first: str, second: str) -> list[Row]:
+    sides = [(bench.ledger.run(run_id) or {"settings": {}})["settings"] for run_id in (first, second)]
+    names = sorted({*sides[0], *sides[1]})
+    rows = [Row(label=name, first=str(sides[0].get(name, "")), second=str(sides[1].get(name, ""))) for name in names]
+    return [row for row in rows if row.differs]
+
+
+def _money(costs: Sequence[float | None]) -> str:
+    known = [cost for cost in costs if cost is not None]
+    return f"${sum(known):.4f}" if len(known) == len(costs) else "unknown"
