@@ -20,7 +20,7 @@ from graphs.version import graph_version
 from runtime.context import BatchResult, Context
 from runtime.results import finished_episode
 from state.episode import EpisodeSpec
-from state.errors import BudgetError, PermanentError, SetupError, StoppedError, TransientError
+from state.errors import BudgetError, PermanentError, SetupError, StoppedError, TransientError, WaitingError
 from state.ledger import FinishedEpisode
 from state.redaction import redacted
 from storage.engine import named_errors
@@ -50,6 +50,7 @@ class ThreadRunner:
         self._controls: dict[str, RunControl] = {}
         self._had_failed: set[str] = set()  # episodes of the run without a result when the batch began
         self._stopping = threading.Event()
+        self._waiting = 0  # episodes of the batch that wait for a person
         self._over_budget: BudgetError | None = None
 
     def stop(self) -> None:
@@ -71,7 +72,7 @@ class ThreadRunner:
         that had failed are tried again.
         Raises StoppedError after stop(), BudgetError when the run has spent what it may, SetupError when an episode
         meets a setup problem, TransientError when no episode of a whole batch could get a result for reasons that
-        may pass.
+        may pass, WaitingError when episodes of the batch wait for a person's answer.
         """
         known = self._context.ledger.find([spec["episode_id"] for spec in specs])
         is_whole_batch = places is None
@@ -83,9 +84,15 @@ class ThreadRunner:
         for row in known.values():
             self._tell_finished(row, reused=True)
         missing = [spec for spec in specs if spec["episode_id"] not in known]
+        self._waiting = 0
         new, failed = self._run_all(missing, phase, places)
         if self._stopping.is_set():
             raise self._over_budget or StoppedError("stopped; what has finished is saved")
+        if self._waiting:  # a later batch would not remember what these may teach
+            raise WaitingError(
+                f"{self._waiting} episodes of {phase} wait for your answer: `ratchet pending` lists them, "
+                "`ratchet answer EPISODE --approve` or --reject answers one"
+            )
         nothing = is_whole_batch and failed and not new and not known
         if nothing and all(isinstance(error, TransientError) for error in failed.values()):
             raise TransientError(f"no episode of {phase} got a result: {next(iter(failed.values()))}")
@@ -132,6 +139,8 @@ class ThreadRunner:
             self.stop()
         except (GraphDrained, StoppedError):
             self._stopping.set()
+        except WaitingError:
+            self._waiting += 1
         except SetupError:
             self.stop()
             raise
@@ -144,6 +153,21 @@ class ThreadRunner:
             failed[spec["episode_id"]] = error
             reason = f"internal error: {type(error).__name__}: {error}"
             self._note_failure(spec, phase, places[spec["episode_id"]], reason, passing=True)
+
+    def _note_question(self, spec: EpisodeSpec, phase: str, position: int) -> None:
+        self._context.questions.ask(
+            {
+                "thread_id": spec["episode_id"],
+                "before": "remember",
+                "run_id": spec["run_id"],
+                "task_id": spec["task_id"],
+                "phase": phase,
+                "position": position,
+                "asked_at": self._context.clock(),
+                "answer": "",
+                "answered_at": None,
+            }
+        )
 
     def _note_failure(self, spec: EpisodeSpec, phase: str, position: int, reason: str, *, passing: bool) -> None:
         self._context.ledger.fail(
@@ -177,12 +201,18 @@ class ThreadRunner:
         try:
             config = thread_config(episode_id, self._version)
             with untraced(), named_errors(self._folder, CHECKPOINT_FILE):
-                state = drive(self._graph_of_this_thread(), config, {"episode": spec}, context, control)
+                graph, answer_to = self._graph_of_this_thread(), context.questions.answer_to
+                state = drive(graph, config, {"episode": spec}, context, control, answer_to=answer_to)
+        except WaitingError:
+            self._note_question(spec, phase, position)
+            raise
         finally:
             del self._controls[episode_id]
         row = finished_episode(state, wall_s=time.monotonic() - started, finished_at=context.clock())  # type: ignore[arg-type]
         had_failed = episode_id in self._had_failed
         context.ledger.record(row, spec["run_id"], phase, position, had_failed=had_failed)
+        if spec.get("ask"):
+            context.questions.close(episode_id)
         self._tell_finished(row, reused=False)
         return row
 

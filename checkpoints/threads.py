@@ -1,15 +1,15 @@
 """Drive a LangGraph thread to its end, whether it is new, half done or finished."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
-from langgraph.types import Durability
+from langgraph.types import Command, Durability
 
-from state.errors import SetupError
+from state.errors import SetupError, WaitingError
 
 DURABILITY: Durability = "sync"  # a kill re-runs at most the one node that was under way
 RECURSION_LIMIT = 200
@@ -24,17 +24,24 @@ def thread_config(thread_id: str, graph_version: str, recursion_limit: int = REC
     }
 
 
+def no_answer(_thread_id: str) -> None:
+    """Know of no answer."""
+
+
 def drive(
     graph: CompiledStateGraph[Any, Any, Any, Any],
     config: RunnableConfig,
     start: dict[str, Any],
     context: Any,
     control: RunControl | None = None,
+    *,
+    answer_to: Callable[[str], Any] = no_answer,
 ) -> dict[str, Any]:
     """Start the thread, or continue it where it stopped, and return its final state. A finished thread is only read.
 
+    answer_to: what a person answered to the thread of that id, None while they have not; asked when it waits for one.
     Raises SetupError when another version of the graph began the thread; what the nodes raise; GraphDrained
-    when `control` asked to stop.
+    when `control` asked to stop; WaitingError when the thread waits for an answer.
     """
     saver = graph.checkpointer if isinstance(graph.checkpointer, BaseCheckpointSaver) else None
     found = saver.get_tuple(config) if saver else None
@@ -44,8 +51,16 @@ def drive(
             return dict(snapshot.values)
         _refuse_other_version(config, found.metadata)
     durability = DURABILITY if saver else None  # LangGraph warns of one that has no effect
-    first = start if found is None else None
-    return dict(graph.invoke(first, config, context=context, durability=durability, control=control))
+    step: Any = start if found is None else None
+    while True:
+        state = dict(graph.invoke(step, config, context=context, durability=durability, control=control))
+        if "__interrupt__" not in state:
+            return state
+        thread_id = config["configurable"]["thread_id"]
+        answer = answer_to(thread_id)
+        if answer is None:
+            raise WaitingError(f"{thread_id} waits for an answer: `ratchet pending` lists what waits")
+        step = Command(resume=answer)
 
 
 def _refuse_other_version(config: RunnableConfig, metadata: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.checkpoints import app as checkpoints_app
 from cli.exits import EXIT_DONE, EXIT_NO_RESULT, EXIT_STOPPED, EXIT_USAGE
 from cli.memory import app as memory_app
 from cli.options import HomeOption, JsonOption
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(memory_app, name="memory")
+app.add_typer(checkpoints_app, name="checkpoints")
 
 
 ModelOption = Annotated[
@@ -121,6 +123,9 @@ def run(  # noqa: PLR0913 - one parameter per option
         str | None, typer.Option(help="Refuse a weaker sandbox than rlimit, landlock or full.")
     ] = None,
     skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Go on without lines that are broken.")] = False,
+    ask: Annotated[
+        list[str] | None, typer.Option(help="Ask a person before episodes do this: remember. See `ratchet pending`.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -161,6 +166,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         "limit": limit,
         "splits": split or None,
         "require_isolation": require_isolation,
+        "ask": ask or None,
         "home": home,
     }
     raise typer.Exit(run_tasks(tasks, given, skip_invalid=skip_invalid, as_json=as_json))
@@ -354,6 +360,31 @@ def fork(  # noqa: PLR0913 - one parameter per option
         state=parse_edits(state or []),
     )
     fork_one(episode, home, changes, at=at, teach=teach, as_json=as_json)
+
+
+@app.command()
+def pending(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the episodes that wait for a person's answer (`ratchet run --ask remember`)."""
+    from cli.answer import list_pending
+
+    list_pending(home, as_json=as_json)
+
+
+@app.command()
+def answer(
+    episode: Annotated[str, typer.Argument(help="The beginning of an episode's id.")],
+    approve: Annotated[bool, typer.Option("--approve", help="It may be remembered.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="It counts, and is not remembered.")] = False,
+    edit: Annotated[
+        list[str] | None, typer.Option("--edit", help="key=value, such as reward.total=0.5: approve with a change.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer an episode that waits, and bring it to its end."""
+    from cli.answer import answer_one
+
+    answer_one(episode, home, approve=approve, reject=reject, edits=edit or [], as_json=as_json)
 
 
 @app.command()

@@ -8,7 +8,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import RetryPolicy
 
-from graphs.routing import after_execute
+from graphs.routing import after_execute, after_reward
+from nodes.ask import ask
 from nodes.execute import execute
 from nodes.generate import generate
 from nodes.reflect import reflect
@@ -40,6 +41,7 @@ def episode_graph(context: type[Any] = Context) -> StateGraph[EpisodeState, Cont
     graph.add_node("reflect", told(reflect))
     graph.add_node("review", told(review))
     graph.add_node("reward", told(reward))
+    graph.add_node("ask", told(ask))
     graph.add_node("remember", told(remember), retry_policy=RETRY)
     graph.add_edge(START, "retrieve")
     graph.add_edge("retrieve", "generate")
@@ -47,7 +49,8 @@ def episode_graph(context: type[Any] = Context) -> StateGraph[EpisodeState, Cont
     graph.add_conditional_edges("execute", after_execute)
     graph.add_edge("reflect", "generate")
     graph.add_edge("review", "reward")
-    graph.add_edge("reward", "remember")
+    graph.add_conditional_edges("reward", after_reward)
+    graph.add_edge("ask", "remember")
     graph.add_edge("remember", END)
     return graph
 

@@ -24,6 +24,11 @@ def after_execute(state: EpisodeState) -> Literal["reflect", "review"]:
     return "review" if report["visible_passed"] == report["visible_total"] else "reflect"
 
 
+def after_reward(state: EpisodeState) -> Literal["ask", "remember"]:
+    """Ask a person where the run wants it, and there is something to remember."""
+    return "ask" if state["episode"].get("ask") else "remember"
+
+
 def after_supervise(state: LearningState) -> Step:
     """Follow the supervisor's decision."""
     return state["step"]

@@ -1,10 +1,11 @@
 """Write down what the episode taught."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from langgraph.runtime import Runtime
 
 from runtime.context import Context
+from state.decision import Decision
 from state.episode import Attempt, EpisodeSpec, final_attempt
 from state.memory_item import MemoryDraft
 from state.review import Review
@@ -22,6 +23,7 @@ class RememberReads(TypedDict):
     attempts: list[Attempt]
     review: Review
     reward: Reward
+    decision: NotRequired[Decision]
 
 
 class RememberWrites(TypedDict):
@@ -33,10 +35,11 @@ class RememberWrites(TypedDict):
 def remember(state: RememberReads, runtime: Runtime[Context]) -> RememberWrites:
     """Write an episodic memory, and a procedural one when the program passed every test.
 
-    Only train tasks teach: a held-out episode leaves nothing. The causes make the ids, so a replay writes nothing new.
+    Only train tasks teach: a held-out episode leaves nothing, and neither does one that a person rejected. The causes
+    make the ids, so a replay writes nothing new.
     """
     episode = state["episode"]
-    if not episode["learn"]:
+    if not episode["learn"] or ("decision" in state and not state["decision"]["approved"]):
         return {"remembered": []}
     context = runtime.context
     task = context.tasks.get(episode["task"])

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
+from checkpoints.questions import Questions
 from memory.embedders import embedder_named
 from memory.store import MemoryStore
 from models.cache import AnswerCache
@@ -37,6 +38,7 @@ class Services:
     ledger: Ledger
     memory: MemoryStore
     prompts: PromptRegistry
+    questions: Questions
     optimisations: OptimisationLog
     models: Models
     sandbox: Sandbox
@@ -121,6 +123,7 @@ def open_services(settings: Settings) -> Services:
         ledger=Ledger(home),
         memory=MemoryStore(home, embedder=embedder),
         prompts=PromptRegistry(home),
+        questions=Questions(home),
         optimisations=OptimisationLog(home),
         models=Models(
             by_role,

@@ -10,6 +10,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
+from checkpoints.questions import Questions
 from memory.store import MemoryStore
 from models.roles import Models
 from prompts.registry import PromptRegistry
@@ -25,7 +26,8 @@ from telemetry.events import Sink, ignore
 
 # Fields of Context that runtime.build.Services fills.
 SERVICES = (
-    "settings", "contents", "tasks", "ledger", "memory", "prompts", "optimisations", "models", "sandbox", "rewards",
+    "settings", "contents", "tasks", "ledger", "memory", "prompts", "questions", "optimisations", "models", "sandbox",
+    "rewards",
 )  # fmt: skip
 
 
@@ -60,6 +62,7 @@ class Context:
     ledger: Ledger = field(default_factory=partial(_default, "ledger"))
     memory: MemoryStore = field(default_factory=partial(_default, "memory"))
     prompts: PromptRegistry = field(default_factory=partial(_default, "prompts"))
+    questions: Questions = field(default_factory=partial(_default, "questions"))
     optimisations: OptimisationLog = field(default_factory=partial(_default, "optimisations"))
     models: Models = field(default_factory=partial(_default, "models"))
     """Chat models by role: `context.models.ask("reflect", Question(…))`."""

@@ -85,11 +85,14 @@ def episode_specs(
     for entry in entries:
         learns = entry["split"] == "train"
         # what a train episode remembers is seen by later batches of the run that ran it: it is that run's own
-        learner = run["run_id"] if learns and context.settings.memories else ""
+        asks = learns and "remember" in context.settings.ask  # then its result is a person's, too
+        learner = run["run_id"] if asks or (learns and context.settings.memories) else ""
         made = [
             _spec(run, entry, repeat, plan, prompt_set, learns=learns, learner=learner, context=context)
             for repeat in range(context.settings.repeats)
         ]
+        if asks:
+            made = [{**spec, "ask": True} for spec in made]
         specs += [_asking(spec, others[entry["task"]]) for spec in made] if others else made
     return specs
 

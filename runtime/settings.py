@@ -148,6 +148,8 @@ class Settings(BaseSettings):
     """Memories shown to the model per episode; 0: none."""
     memory: Literal["run", "home"] = "run"
     """What a run starts with: nothing, so that runs can be compared, or what earlier runs of the home remembered."""
+    ask: list[Literal["remember"]] = Field(default_factory=list)
+    """Nodes before which a person is asked: their episodes wait for `ratchet answer`."""
     embedder: str = ""
     """Dense vectors beside the words: hashed, onnx:FOLDER, PROVIDER:MODEL of LangChain's; empty: none."""
     shuffle_memories: bool = False

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from typing_extensions import TypedDict
 
+from state.decision import Decision
 from state.memory_item import Horizon, MemoryKind
 from state.reducers import latest_by_index
 from state.review import Review
@@ -33,6 +34,7 @@ class EpisodeSpec(TypedDict):
     conditions: str  # digest of attempts, limits, seed, reward table, graph version
     horizon: Horizon
     attempts: int  # at most this many, from 1
+    ask: NotRequired[bool]  # a person decides whether it is remembered
     learn: bool  # train tasks teach; held-out ones are only measured
     recall: NotRequired[str]  # content address of the task that the memory is asked about, where it is not its own
 
@@ -83,6 +85,7 @@ class EpisodeState(TypedDict, total=False):
     attempts: Annotated[list[Attempt], latest_by_index]
     review: Review
     reward: Reward
+    decision: Decision  # what a person said, where one was asked
     remembered: list[str]  # ids of the memories written
 
 

@@ -5,6 +5,7 @@ RatchetError
 ├── TransientError        worth another try: timeout, rate limit, 5xx, a worker that died
 │   └── ExhaustedError    tried as often as the settings allow: trying again at once is no use
 ├── PermanentError        this call will never succeed: a refused request, no recorded answer
+├── WaitingError          a person has been asked and has not answered yet
 └── StoppedError          the user asked to stop (Ctrl-C, SIGTERM); saved work continues later
     └── BudgetError       the run has spent what it may; it continues when it may spend more
 
@@ -39,6 +40,10 @@ class ExhaustedError(TransientError):
 
 class PermanentError(RatchetError):
     """The call will never succeed as it is, and it is not the program's fault."""
+
+
+class WaitingError(RatchetError):
+    """A person has been asked and has not answered yet; what has finished is saved."""
 
 
 class StoppedError(RatchetError):

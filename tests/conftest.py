@@ -13,6 +13,7 @@ from langgraph.runtime import Runtime
 
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
+from checkpoints.questions import Questions
 from memory.store import MemoryStore
 from models.roles import models_with
 from prompts.registry import PromptRegistry, shipped_prompt_set
@@ -102,6 +103,7 @@ def context(home: Home, contents: ContentStore, sandbox: LocalSandbox) -> Iterat
         ledger=Ledger(home),
         memory=memory,
         prompts=PromptRegistry(home),
+        questions=Questions(home),
         optimisations=OptimisationLog(home),
         models=models_with(model),
         sandbox=sandbox,

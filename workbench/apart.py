@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from checkpoints.ledger import Ledger
 from memory.record import draft_from
 from memory.store import MemoryStore
+from state.ledger import RunRow
 from state.memory_item import MemoryDraft
 from storage.contents import ContentStore, digest_of
 from storage.engine import Home
@@ -37,3 +39,13 @@ class MemoryApart(MemoryStore):
     def note_uses(self, memory_ids: Sequence[str], *, cause: str, reward: float | None, baseline: float | None) -> int:
         """Note nothing."""
         return 0
+
+
+class LedgerApart(Ledger):
+    """The home's ledger, read only: that an optimisation begins and ends again is not noted."""
+
+    def begin_run(self, run: RunRow) -> None:
+        """Note nothing."""
+
+    def end_run(self, run_id: str, status: str, ended_at: float, active_s: float) -> None:
+        """Note nothing."""

@@ -112,6 +112,6 @@ def model_name(model_id: str) -> str:
 def spec_of(state: Mapping[str, Any]) -> EpisodeSpec:
     """Return what an episode is about, from any of its states; raises SetupError when the thread is no episode."""
     if "episode" not in state:
-        raise SetupError("this thread is no episode")
+        raise SetupError("that is no episode: runs and episodes can be replayed, and episodes forked")
     spec: EpisodeSpec = state["episode"]
     return spec

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from batch.lease import Lease
-from checkpoints.history import history, point_before, values_of
+from checkpoints.history import history, point_before, values_of, waiting_nodes
 from checkpoints.lineage import ForkRow, Lineage, branch
 from checkpoints.savers import CHECKPOINT_FILE
 from checkpoints.threads import drive, thread_config
@@ -29,6 +29,7 @@ from state.errors import SetupError
 from state.memory_item import Horizon, MemoryDraft
 from storage.contents import canonical, digest_of
 from storage.engine import Home, named_errors
+from telemetry.langsmith import untraced
 from workbench.apart import MemoryApart
 from workbench.bench import Workbench, model_name, spec_of
 from workbench.edits import edited
@@ -83,13 +84,16 @@ def fork(bench: Workbench, name: str, changes: Changes, *, at: str | None = None
         raise SetupError(f"no checkpoints of {parent}: nothing to fork (pruned)")
     node = at or changes.first_node()
     point = point_before(points, node)
+    if waiting_nodes(point) == ["ask"]:
+        raise SetupError("a fork cannot start with the question to a person: start it from remember")
     maker = _Maker(bench, parent, cast("EpisodeState", values_of(points[-1])))
     state = values_of(point)
     values = maker.values(state, changes)
     checkpoint_id = point.checkpoint["id"]
     key = {"parent": parent, "checkpoint": checkpoint_id, "values": values, "teach": teach}
     fork_id = f"fork-{digest_of(canonical(key))[:10]}"
-    values["episode"] = {**values.get("episode", spec_of(state)), "episode_id": fork_id}
+    spec: EpisodeSpec = values.get("episode", spec_of(state))
+    values["episode"] = {**spec, "episode_id": fork_id, "ask": False}  # nobody is asked about what teaches nobody
     lease = Lease(bench.folder / "forks" / fork_id)
     try:
         lineage = Lineage(bench.home)
@@ -157,7 +161,7 @@ class _Maker:
         context = replace(self.context, memory=memory, models=models)
         graph = episode_graph()
         try:
-            with named_errors(self._bench.folder, CHECKPOINT_FILE):
+            with untraced(), named_errors(self._bench.folder, CHECKPOINT_FILE):
                 config = thread_config(fork_id, graph_version(graph))
                 drive(graph.compile(checkpointer=self._bench.saver), config, {}, context)
         finally:

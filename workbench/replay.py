@@ -15,14 +15,14 @@ from checkpoints.history import copy_thread, history, values_of
 from checkpoints.replay import ThreadReplay, replay_thread
 from graphs.episode import episode_graph
 from graphs.learning_loop import learning_loop_graph
-from graphs.prompt_optimization import prompt_optimization_graph
 from memory.embedders import embedder_named
 from models.roles import models_with
 from runtime.context import BatchResult, Context
 from state.episode import EpisodeSpec, EpisodeState
 from state.errors import RatchetError, SetupError
 from storage.contents import ContentStore
-from workbench.apart import ContentsApart, MemoryApart
+from telemetry.langsmith import untraced
+from workbench.apart import ContentsApart, LedgerApart, MemoryApart
 from workbench.bench import Workbench, spec_of
 from workbench.html import page, table
 from workbench.recording import EpisodeRecording
@@ -38,7 +38,7 @@ class Replay:
 
     name: str
     threads: list[ThreadReplay]
-    """One per episode, loop and optimisation."""
+    """One per episode, and the run's loop."""
     not_replayed: list[str]
     """What has no checkpoints, or cannot be executed again, with the reason."""
     texts: dict[str, str]
@@ -100,11 +100,13 @@ def replay(bench: Workbench, name: str, told: Told = lambda _: None) -> Replay:
         run = bench.run_of(name)
         if run is None:
             thread_id = bench.thread_of(name)
-            threads, left_out = [player.episode(thread_id)], list[str]()
+            with untraced():
+                threads, left_out = [player.episode(thread_id)], list[str]()
             told(threads[0])
         else:
             thread_id = run["run_id"]
-            threads, left_out = player.run(thread_id, told)
+            with untraced():
+                threads, left_out = player.run(thread_id, told)
         texts = dict(player.texts_in(threads))
         return Replay(name=thread_id, threads=threads, not_replayed=left_out, texts=texts)
     finally:
@@ -131,22 +133,19 @@ class _Replayer:
         if not points:
             raise SetupError(f"no checkpoints of {thread_id}: nothing to replay (pruned, or never begun)")
         state = cast("EpisodeState", values_of(points[-1]))
-        run_id = spec_of(state)["run_id"] if "episode" in state else ""
+        run_id = spec_of(state)["run_id"]
         recording = EpisodeRecording.of(state.get("attempts", []), self._bench.contents)
         context = replace(self._context(run_id), models=models_with(recording))
         return replay_thread(episode_graph(), self._bench.saver, thread_id, lambda _before, _after: context)
 
     def run(self, run_id: str, told: Told) -> tuple[list[ThreadReplay], list[str]]:
-        """Replay a run: its loop's decisions, its optimisations, and every episode that it used."""
+        """Replay a run: its loop's decisions and every episode that it used."""
         threads: list[ThreadReplay] = []
         left_out: list[str] = []
         ids = dict.fromkeys(row["episode_id"] for _, row in self._bench.ledger.episodes_of(run_id))
         work: list[tuple[str, Callable[[str], ThreadReplay]]] = [(run_id, self._loop)]
         for thread_id in self._periods(run_id):
-            if ":optimise_prompts:" in thread_id:
-                work.append((thread_id, self._optimisation))
-            else:
-                left_out.append(f"{thread_id}: memory care changes the memory; its end is taken as recorded")
+            left_out.append(f"{thread_id}: it changes prompts or the memory of the home; its end is taken as recorded")
         for thread_id, play in [*work, *((episode_id, self.episode) for episode_id in ids)]:
             try:
                 threads.append(play(thread_id))
@@ -177,10 +176,6 @@ class _Replayer:
 
         return replay_thread(learning_loop_graph(), self._bench.saver, run_id, at)
 
-    def _optimisation(self, thread_id: str) -> ThreadReplay:
-        context = self._context(thread_id.split(":")[0])
-        return replay_thread(prompt_optimization_graph(), self._bench.saver, thread_id, lambda _before, _after: context)
-
     def _recorded_batch(self, specs: Sequence[EpisodeSpec], done_by: float) -> BatchResult:
         """Return what the ledger had of a batch when the batch was done: a later retry does not count."""
         found = self._bench.ledger.find([spec["episode_id"] for spec in specs])
@@ -198,7 +193,8 @@ class _Replayer:
             settings = self._bench.settings_of(run_id, {"model": "offline", "roles": {}})
             memory = MemoryApart(self._bench.home, embedder=embedder_named(settings.embedder))
             self._memories.append(memory)
-            apart: dict[str, Any] = {"contents": self._contents, "memory": memory}
+            ledger = LedgerApart(self._bench.home)
+            apart: dict[str, Any] = {"contents": self._contents, "memory": memory, "ledger": ledger}
             self._contexts[run_id] = self._bench.context(settings, self._bench.services.models, **apart)
         return self._contexts[run_id]
 

@@ -138,3 +138,20 @@ def test_processes_may_make_a_home_and_write_to_it_at_once(tmp_path: Path) -> No
 def test_errors_that_nobody_can_act_on_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"), named_errors(tmp_path):
         raise sqlite3.OperationalError("no such table: t")
+
+
+def test_a_home_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    home = open_home(tmp_path)
+    [address] = ContentStore(home).put("kept")
+    with home.writing() as connection:
+        for table in ("forks", "questions"):  # as the third version did not have them
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+        connection.execute(home_meta.update().values(value="3"))
+    home.close()
+    again = open_home(tmp_path)
+    with again.reading() as connection:
+        assert connection.execute(select(home_meta.c.value)).scalar_one() == str(SCHEMA_VERSION)
+        found = {name for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type='table'")}
+    assert found >= set(metadata.tables)
+    assert ContentStore(again).get(address) == "kept"
+    again.close()

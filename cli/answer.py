@@ -1,0 +1,52 @@
+"""`ratchet pending` and `ratchet answer`."""
+
+import json
+from pathlib import Path
+
+from rich.table import Table
+
+from cli.tables import home_option, stdout_console
+from state.errors import SetupError
+from workbench.answer import answer, pending
+from workbench.bench import Workbench
+from workbench.edits import parse_edits
+from workbench.story import result_in_words
+
+
+def list_pending(home: Path | None, *, as_json: bool) -> None:
+    """Print the episodes that wait for an answer."""
+    with Workbench(home) as bench:
+        found, folder = pending(bench), bench.folder
+    if as_json:
+        for question in found.questions:
+            print(json.dumps(question))
+        return
+    console = stdout_console()
+    if not found.questions:
+        console.print(f"nothing waits for an answer in {folder}")
+        return
+    table = Table("episode", "task", "run", "waits before", "since", box=None, pad_edge=False)
+    for row in found.rows():
+        table.add_row(*row)
+    console.print(table)
+    option = home_option(folder)
+    console.print(
+        f"Look: ratchet show EPISODE{option}. Answer: ratchet answer EPISODE --approve{option}", soft_wrap=True
+    )
+
+
+def answer_one(name: str, home: Path | None, *, approve: bool, reject: bool, edits: list[str], as_json: bool) -> None:
+    """Answer one episode and print how it ended; raises SetupError unless exactly one of the answers is given."""
+    if approve == reject and not (edits and not approve):
+        raise SetupError("say --approve or --reject; --edit key=value approves with a change")
+    if reject and edits:
+        raise SetupError("--reject and --edit exclude each other: what is rejected is not remembered")
+    with Workbench(home) as bench:
+        row = answer(bench, name, approve=not reject, edits=parse_edits(edits))
+    if as_json:
+        print(json.dumps(row, ensure_ascii=False))
+        return
+    remembered = len(row["outcome"]["remembered"])
+    result = f"{result_in_words(row)}, reward {row['reward']:.2f}, {remembered} memories"
+    print(f"{row['episode_id'][:10]} {row['task_id']}: {result}")
+    print("When nothing waits any more, the run's own command continues it.")

@@ -1,0 +1,167 @@
+import json
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from batch.lease import Lease
+from checkpoints.care import SavedThread, saved_threads, written_at
+from checkpoints.history import fingerprint, history
+from cli.checkpoints import parse_age
+from graphs.episode import episode_graph
+from state.errors import SetupError
+from state.ledger import FinishedEpisode
+from storage.contents import ContentStore
+from storage.tables import contents
+from workbench.bench import Workbench
+from workbench.care import chosen, prune
+from workbench.fork import Changes, fork
+from workbench.replay import replay
+from workbench.story import story
+from workbench.transfer import export_threads, import_threads
+
+Episodes = dict[str, FinishedEpisode]
+
+
+def texts(bench: Workbench) -> int:
+    with bench.home.reading() as connection:
+        return connection.execute(select(func.count()).select_from(contents)).scalar_one()
+
+
+def test_threads_are_listed_with_their_kind_size_and_age(bench: Workbench, episodes: Episodes, run_id: str) -> None:
+    fork(bench, episodes["add/1"]["episode_id"], Changes(), at="review")
+    threads = saved_threads(bench.saver)
+    assert sorted({thread.kind for thread in threads}) == ["episode", "fork", "run"]
+    assert threads[0].kind == "fork", "the newest comes first"
+    [loop] = [thread for thread in threads if thread.thread_id == run_id]
+    assert loop.checkpoints == len(history(bench.saver, run_id))
+    assert all(thread.size_bytes > 1000 for thread in threads)
+    assert abs(threads[0].last_at - time.time()) < 3600
+
+
+def test_the_time_in_a_checkpoints_id_is_that_of_its_writing(bench: Workbench, run_id: str) -> None:
+    from datetime import datetime
+
+    for point in history(bench.saver, run_id):
+        said = datetime.fromisoformat(point.checkpoint["ts"]).timestamp()
+        assert abs(written_at(point.checkpoint["id"]) - said) < 1
+
+
+def thread(name: str, last_at: float) -> SavedThread:
+    return SavedThread(thread_id=name, checkpoints=1, size_bytes=1, last_at=last_at)
+
+
+@pytest.mark.parametrize(
+    ("older_than", "keep", "gone"),
+    [(None, 2, "cd"), (timedelta(seconds=50), None, "bcd"), (timedelta(seconds=50), 3, "d"), (None, 0, "abcd")],
+)
+def test_age_and_count_must_both_give_a_thread_away(older_than: timedelta | None, keep: int | None, gone: str) -> None:
+    threads = [thread("a", 100.0), thread("b", 40.0), thread("c", 30.0), thread("d", 20.0)]
+    found = chosen(threads, older_than=older_than, keep=keep, now=100.0)
+    assert "".join(one.thread_id for one in found) == gone
+
+
+def test_pruning_removes_checkpoints_and_texts_and_keeps_results_and_memories(
+    bench: Workbench, episodes: Episodes, run_id: str
+) -> None:
+    before = (bench.ledger.episodes_of(run_id), bench.services.memory.watermark())
+    count = texts(bench)
+    rehearsed = prune(bench, keep=0, rehearse=True)
+    assert texts(bench) == count
+    pruned = prune(bench, keep=0)
+    assert len(pruned.threads) == len(rehearsed.threads) == 11
+    assert saved_threads(bench.saver) == []
+    assert texts(bench) == count - pruned.texts < count
+    assert (bench.ledger.episodes_of(run_id), bench.services.memory.watermark()) == before
+    fresh = ContentStore(bench.home)
+    assert all(fresh.get(row["outcome"]["code"]) for row in episodes.values())
+    with pytest.raises(SetupError, match="nothing to replay"):
+        replay(bench, episodes["add/1"]["episode_id"])
+    with pytest.raises(SetupError, match="it has been pruned"):
+        story(bench, episodes["add/1"]["episode_id"])
+
+
+def test_what_is_kept_can_still_be_replayed_after_a_pruning(bench: Workbench) -> None:
+    prune(bench, keep=4)
+    left = [one.thread_id for one in saved_threads(bench.saver)]
+    assert len(left) == 4
+    assert [replay(bench, name).is_same for name in left] == [True] * 4
+
+
+def test_an_unfinished_thread_is_never_pruned(bench: Workbench, episodes: Episodes) -> None:
+    from checkpoints.history import copy_until, point_before
+
+    points = history(bench.saver, episodes["add/1"]["episode_id"])
+    copy_until(bench.saver, points, point_before(points, "execute"), "half-done")
+    assert prune(bench, keep=0).unfinished == 1
+    assert [one.thread_id for one in saved_threads(bench.saver)] == ["half-done"]
+
+
+def test_a_home_that_somebody_works_on_is_not_pruned(bench: Workbench, run_id: str) -> None:
+    lease = Lease(bench.folder / "runs" / run_id)
+    with pytest.raises(SetupError, match=f"{run_id} is being worked on"):
+        prune(bench, keep=0)
+    lease.release()
+    with pytest.raises(SetupError, match="say what to remove"):
+        prune(bench)
+
+
+def test_an_exported_run_is_shown_compared_and_forked_in_another_home(
+    bench: Workbench, episodes: Episodes, run_id: str, tmp_path: Path
+) -> None:
+    branch = fork(bench, episodes["add/1"]["episode_id"], Changes(), at="review")
+    file = tmp_path / "run.jsonl.gz"
+    assert export_threads(bench, run_id, file) == 12
+    from storage.engine import open_home
+
+    open_home(tmp_path / "other").close()
+    with Workbench(tmp_path / "other") as other:
+        assert import_threads(other, file) == (12, 0)
+        assert import_threads(other, file) == (0, 12)
+        for name in (run_id, branch, episodes["add/3"]["episode_id"]):
+            assert fingerprint(other.saver, name) == fingerprint(bench.saver, name)
+        assert other.ledger.episodes_of(run_id) == bench.ledger.episodes_of(run_id)
+        assert story(other, branch).lineage() == story(bench, branch).lineage()
+        told = story(other, fork(other, episodes["add/3"]["episode_id"], Changes(), at="generate:2"))
+        assert told.result == "solved by a repair"
+
+
+def test_a_thread_that_went_on_by_itself_is_left_alone_by_an_import(
+    bench: Workbench, episodes: Episodes, tmp_path: Path
+) -> None:
+    from checkpoints.history import copy_until, point_before
+
+    episode_id, file = episodes["add/1"]["episode_id"], tmp_path / "episode.jsonl.gz"
+    export_threads(bench, episode_id, file)
+    points = history(bench.saver, episode_id)
+    bench.saver.delete_thread(episode_id)
+    copy_until(bench.saver, points, point_before(points, "execute"), episode_id)
+    graph = episode_graph().compile(checkpointer=bench.saver)
+    graph.update_state({"configurable": {"thread_id": episode_id}}, {"remembered": ["mine"]}, as_node="remember")
+    before = fingerprint(bench.saver, episode_id)
+    assert import_threads(bench, file) == (0, 1)
+    assert fingerprint(bench.saver, episode_id) == before
+
+
+def test_a_file_that_is_no_export_is_named(bench: Workbench, tmp_path: Path) -> None:
+    import gzip
+
+    file = tmp_path / "x.gz"
+    with pytest.raises(SetupError, match=r"cannot read .*No such file"):
+        import_threads(bench, file)
+    file.write_text("no gzip")
+    with pytest.raises(SetupError, match="cannot read"):
+        import_threads(bench, file)
+    for head, message in (({"format": "cake"}, "is no export"), ({"version": 99}, "newer version")):
+        with gzip.open(file, "wt") as out:
+            out.write(json.dumps({"format": "ratchet checkpoints", **head}) + "\n")
+        with pytest.raises(SetupError, match=message):
+            import_threads(bench, file)
+
+
+def test_ages_are_read_with_their_unit() -> None:
+    assert [parse_age(text).total_seconds() for text in ("90m", "12h", "30d", "8w")] == [5400, 43200, 2592000, 4838400]
+    with pytest.raises(SetupError, match="write 90m, 12h, 30d or 8w"):
+        parse_age("yesterday")

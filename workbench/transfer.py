@@ -1,0 +1,167 @@
+"""`checkpoints export` and `import`: a run or an episode as one file, to be shown and forked in another home."""
+
+import base64
+import gzip
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from checkpoints.care import addresses_in, texts_at
+from checkpoints.history import history
+from checkpoints.lineage import Lineage
+from state.errors import SetupError
+from storage.engine import insert_new
+from storage.tables import episodes, forks, prompt_sets, run_episodes, runs
+from workbench.bench import Workbench
+
+FORMAT, VERSION = "ratchet checkpoints", 1
+# Rows that travel with threads: by which column they are found.
+ROWS: dict[str, tuple[Table, str]] = {
+    "run": (runs, "run_id"),
+    "place": (run_episodes, "run_id"),
+    "episode": (episodes, "episode_id"),
+    "fork": (forks, "fork_id"),
+    "prompt_set": (prompt_sets, "prompt_set"),
+}
+IDS_PER_QUERY = 500
+
+
+def export_threads(bench: Workbench, name: str, path: Path) -> int:
+    """Write a run with all its episodes, or one episode, with their forks, results, prompts and texts; return how many.
+
+    The file is JSON lines, compressed; it is written whole or not at all. Memories stay in the home: export those with
+    the memory's own command. Raises SetupError when there is no such run or episode, or the file cannot be written.
+    """
+    run = bench.run_of(name)
+    run_ids = [run["run_id"]] if run else []
+    ids = _threads_of_run(bench, run["run_id"]) if run else [bench.thread_of(name)]
+    ids += [row["fork_id"] for row in Lineage(bench.home).family(ids) if row["fork_id"] not in ids]
+    threads = [thread_id for thread_id in ids if history(bench.saver, thread_id)]
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with gzip.open(temporary, "wt", encoding="utf-8") as file:
+            for line in _lines(bench, ids, threads, run_ids):
+                file.write(json.dumps(line, ensure_ascii=True) + "\n")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise SetupError(f"cannot write {path}: {error.strerror}") from error
+    return len(threads)
+
+
+def import_threads(bench: Workbench, path: Path) -> tuple[int, int]:
+    """Read a file that `export_threads` wrote; return how many threads are new, and how many were there already.
+
+    Doing it twice changes nothing. Raises SetupError for a file that is none, or of a newer version, or damaged.
+    """
+    new, known = 0, 0
+    for (kind, thread_id), lines in groupby(_read(path), key=lambda line: (line["kind"], line.get("thread_id"))):
+        if kind == "checkpoint":
+            is_new = _put_thread(bench, str(thread_id), list(lines))
+            new, known = new + is_new, known + (not is_new)
+        elif kind == "text":
+            for line in lines:
+                if bench.contents.put(line["text"]) != [line["address"]]:
+                    raise SetupError(f"{path} is damaged: the text at {line['address']} is another one")
+        elif kind in ROWS:
+            with bench.home.writing() as connection:
+                insert_new(connection, ROWS[kind][0], [line["row"] for line in lines])
+    return new, known
+
+
+def _threads_of_run(bench: Workbench, run_id: str) -> list[str]:
+    query = "SELECT DISTINCT thread_id FROM checkpoints WHERE thread_id >= ? AND thread_id < ? ORDER BY 1"
+    periods = [str(row[0]) for row in bench.saver.conn.execute(query, (f"{run_id}:", f"{run_id};"))]
+    of_run = dict.fromkeys(row["episode_id"] for _, row in bench.ledger.episodes_of(run_id))
+    return [run_id, *periods, *of_run]
+
+
+def _lines(bench: Workbench, ids: list[str], threads: list[str], run_ids: list[str]) -> Iterator[dict[str, Any]]:
+    yield {"kind": "head", "format": FORMAT, "version": VERSION}
+    addresses: set[str] = set()
+    sets: set[str] = set()
+    for row in _rows(bench, "episode", ids):
+        addresses |= {row["row"]["task"]}
+        sets |= {row["row"]["prompt_set"]}
+        yield row
+    for kind, wanted in (("run", run_ids), ("place", run_ids), ("fork", ids), ("prompt_set", sorted(sets))):
+        yield from _rows(bench, kind, wanted)
+    for thread_id in threads:
+        addresses |= addresses_in(bench.saver, thread_id)
+        for point in history(bench.saver, thread_id):
+            parts = {"checkpoint": point.checkpoint, "metadata": point.metadata, "writes": point.pending_writes}
+            parent = point.parent_config["configurable"]["checkpoint_id"] if point.parent_config else None
+            packed = {name: _packed(bench, part) for name, part in parts.items()}
+            yield {"kind": "checkpoint", "thread_id": thread_id, "parent": parent, **packed}
+    for address, text in texts_at(bench.home, addresses):
+        yield {"kind": "text", "address": address, "text": text}
+
+
+def _rows(bench: Workbench, kind: str, values: list[str]) -> Iterator[dict[str, Any]]:
+    table, column = ROWS[kind]
+    for start in range(0, len(values), IDS_PER_QUERY):
+        query = select(table).where(table.c[column].in_(values[start : start + IDS_PER_QUERY]))
+        with bench.home.reading() as connection:
+            found = connection.execute(query).mappings().all()
+        yield from ({"kind": kind, "row": dict(row)} for row in found)
+
+
+def _packed(bench: Workbench, value: Any) -> list[str]:
+    kind, body = bench.saver.serde.dumps_typed(value)
+    return [kind, base64.b64encode(body).decode("ascii")]
+
+
+def _put_thread(bench: Workbench, thread_id: str, lines: Sequence[dict[str, Any]]) -> bool:
+    """Write a thread's checkpoints; return whether any was new. A thread that went on here by itself stays as it is."""
+    points = [_unpacked(bench, line) for line in lines]
+    here = {point.checkpoint["id"] for point in history(bench.saver, thread_id)}
+    given = {checkpoint["id"] for checkpoint, _, _ in points}
+    if not given - here or here - given:
+        return False
+    for line, (checkpoint, metadata, writes) in zip(lines, points, strict=True):
+        _put(bench, line, checkpoint, metadata, writes)
+    return True
+
+
+def _unpacked(bench: Workbench, line: dict[str, Any]) -> tuple[Any, Any, Any]:
+    serde = bench.saver.serde
+    checkpoint, metadata, writes = (
+        serde.loads_typed((line[name][0], base64.b64decode(line[name][1])))
+        for name in ("checkpoint", "metadata", "writes")
+    )
+    return checkpoint, metadata, writes
+
+
+def _put(bench: Workbench, line: dict[str, Any], checkpoint: Any, metadata: Any, writes: Any) -> None:
+    place: dict[str, Any] = {"thread_id": line["thread_id"], "checkpoint_ns": ""}
+    if line["parent"]:
+        place["checkpoint_id"] = line["parent"]
+    written = bench.saver.put({"configurable": place}, checkpoint, metadata, checkpoint["channel_versions"])
+    for task_id, pending in _by_task(writes):
+        bench.saver.put_writes(written, pending, task_id)
+
+
+def _by_task(writes: Iterable[Any]) -> list[tuple[str, list[tuple[str, Any]]]]:
+    found: dict[str, list[tuple[str, Any]]] = {}
+    for task_id, channel, value in writes or []:
+        found.setdefault(task_id, []).append((channel, value))
+    return list(found.items())
+
+
+def _read(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            head = json.loads(next(file, "{}"))
+            if not isinstance(head, dict) or head.get("format") != FORMAT:
+                raise SetupError(f"{path} is no export of checkpoints")
+            if head["version"] > VERSION:
+                raise SetupError(f"{path} was written by a newer version of ratchet: update, then import it")
+            for line in file:
+                yield json.loads(line)
+    except (OSError, EOFError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SetupError(f"cannot read {path}: {reason}") from error
