@@ -13,7 +13,8 @@ from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
 from state.episode import EpisodeState
 from state.errors import SetupError
 from state.learning import LearningState
-from state.periodic import CareState, OptimizationState
+from state.optimization import OptimizationState
+from state.periodic import CareState
 from storage.engine import named_errors
 
 # What the states hold: 64-bit numbers that are numbers. Texts without lone surrogates: those are in the content store.
