@@ -73,6 +73,11 @@ class OptimisationSummary:
         return max(self.candidates, key=lambda c: (c.validation, -c.index))
 
     @property
+    def ending_reason(self) -> str:
+        """Why it ended; "" while it goes on."""
+        return str(self.ending["reason"]) if self.ending else ""
+
+    @property
     def verdict_line(self) -> str:
         """What was promoted, and on what evidence."""
         if self.ending is None:

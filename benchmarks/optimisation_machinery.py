@@ -160,34 +160,47 @@ def cost(iterations: int, *, cpu: bool) -> bool:
 
 
 def kills(count: int) -> bool:
-    """Kill the process at random moments; compare the end with that of an undisturbed one."""
+    """Kill optimisations at random moments while they work; compare each end with that of an undisturbed one."""
     folder = Path(tempfile.mkdtemp(prefix="optimiser-kills-"))
     whole = _pool(folder / "whole")
-    started = time.monotonic()
-    _child(folder / "timing").wait()
-    usual_s = time.monotonic() - started
-    draw = random.Random(0)
-    killed = 0
-    for _ in range(count):
-        process = _child(folder / "killed")
-        try:
-            process.wait(draw.uniform(0.3, usual_s))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            killed += 1
-    pool = _pool(folder / "killed")
-    executed = Counter((folder / "killed" / "executed.txt").read_text().split())
+    draw, killed, rounds, again, same = random.Random(0), 0, 0, 0, True
     undisturbed = Counter((folder / "whole" / "executed.txt").read_text().split())
-    again = sum(executed.values()) - len(executed)
+    while killed < count:
+        rounds += 1
+        place = folder / f"round-{rounds}"
+        while killed < count and _killed_at_work(place, draw):
+            killed += 1
+        same = _pool(place) == whole and same
+        executed = Counter((place / "executed.txt").read_text().split())
+        again += sum(executed.values()) - len(executed)
+        same = same and set(executed) == set(undisturbed)
     result = {
-        "kills": killed, "same pool": pool == whole, "candidates": len(pool["pool"]),
-        "rollouts": len(undisturbed), "rollouts with kills": sum(executed.values()),
-        "executed again": again, "same rollouts": set(executed) == set(undisturbed),
-    }  # fmt: skip
+        "kills": killed,
+        "optimisations": rounds,
+        "candidates": len(whole["pool"]),
+        "rollouts of each": len(undisturbed),
+        "same pool, counters and rollouts": same,
+        "finished rollouts executed again": again,
+    }
     print(json.dumps(result, indent=1))
     shutil.rmtree(folder)
-    return bool(result["same pool"]) and again <= killed
+    return same and again == 0
+
+
+def _killed_at_work(place: Path, draw: random.Random) -> bool:
+    """Start or continue, wait until it executes something, kill it a moment later; False when it ended before."""
+    log = place / "executed.txt"
+    before = log.stat().st_size if log.exists() else 0
+    process = _child(place)
+    while process.poll() is None and (not log.exists() or log.stat().st_size == before):
+        time.sleep(0.002)
+    try:
+        process.wait(draw.uniform(0.0, 1.0))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return True
+    return False
 
 
 def _child(folder: Path) -> "subprocess.Popen[bytes]":

@@ -68,7 +68,7 @@ def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
 
 def _verdict(first: str, best: str, candidates: int, rollouts: Rollouts, context: Context) -> GateVerdict:
     pairs = pairs_of(first, best, rollouts.entries("validation"), rollouts)
-    alpha = context.settings.optimiser.alpha / candidates
+    alpha = context.settings.optimiser.promotion_alpha / candidates
     return judge(pairs, GateRule(alpha=alpha, futility=0.0, first=len(pairs), step=1, cap=len(pairs)))
 
 

@@ -69,7 +69,9 @@ class OptimiserSettings(BaseModel):
     gate_cap: int = Field(default=64, ge=1)
     """Pairs of child and parent at the first look, growing by, at most."""
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    """Chance of accepting a useless child; and of promoting one, over all candidates together."""
+    """Chance of accepting a useless child into the pool."""
+    promotion_alpha: float = Field(default=0.02, gt=0, lt=1)
+    """Chance of promoting a useless prompt set, over all candidates of an optimisation together."""
     score: Literal["auto", "reward", "solved", "effort"] = "auto"
     """What is compared; auto: the search effort where the model reports it, else the reward."""
     proposer_timeout_s: float = Field(default=300.0, gt=0)

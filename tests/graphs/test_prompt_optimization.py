@@ -1,5 +1,7 @@
 """Prompt optimisation as a whole: what it finds, what it pays, what it does not look at."""
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from batch.optimisation_summary import OptimisationSummary, summarise_optimisati
 from batch.optimise import fork, replay
 from benchmarks.planted import GOOD, HARMFUL, success_probability
 from checkpoints.threads import thread_config
+from optimization.budget import total_spent
 from proposers.protocol import Request
 from state.errors import SetupError
 from tests.graphs.conftest import PROPOSER
@@ -256,3 +259,31 @@ def test_a_fork_from_an_iteration_that_never_was_is_refused(optimisation: Any) -
         run.drive()
     with optimisation(iterations=3) as (run, _, _services), pytest.raises(SetupError, match="has no iteration 7"):
         fork(run, origin, 7)
+
+
+def test_an_optimisation_that_breaks_off_again_and_again_ends_in_the_same_pool_and_runs_nothing_twice(
+    optimisation: Any,
+) -> None:
+    with optimisation(home="whole", iterations=5, patience=5) as (run, _, _services):
+        whole = run.drive()
+    executed: list[str] = []
+    state = None
+    while state is None:
+        with optimisation(home="broken", iterations=5, patience=5) as (run, runner, _services):
+            calls = []
+
+            def breaking(specs: Any, phase: str, runner: Any = runner, calls: list[str] = calls) -> Any:
+                result = runner(specs, phase)
+                calls.append(phase)
+                if len(calls) == 3:
+                    raise RuntimeError("the process ends after the work and before its checkpoint")
+                return result
+
+            run.context = replace(run.context, run_episodes=breaking)
+            with suppress(RuntimeError):
+                state = run.drive()
+            executed += runner.executed
+
+    assert [state[name] for name in ("pool", "tally", "ending")] == [whole[n] for n in ("pool", "tally", "ending")]
+    assert total_spent(state["spend"])["rollouts"] == total_spent(whole["spend"])["rollouts"] == len(executed)
+    assert len(executed) == len(set(executed))
