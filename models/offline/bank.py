@@ -4,10 +4,12 @@ Two expressions with equal values in every situation (visible examples and probe
 Sources: Udupa et al., TRANSIT, PLDI 2013; Albarghouthi et al., Escher, CAV 2013.
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import combinations_with_replacement, islice, product
 from marshal import dumps
 from math import prod
@@ -16,7 +18,7 @@ from typing import Any
 from models.offline.catalog import Component
 from models.offline.expression import Node
 from models.offline.solving import Solver, applied, solutions, solvers_for
-from models.offline.values import MAX_VECTOR_BYTES, MISSING, holds_floats, in_order, kind_of, same
+from models.offline.values import FLAT_KINDS, MAX_VECTOR_BYTES, MISSING, holds_floats, in_order, kind_of, same
 
 MAX_FITS = 60
 _GIVEN_TAGS = {"int": ("CI",), "str": ("CS",)}
@@ -35,6 +37,8 @@ class Budget:
     limits: list[int] = field(default_factory=list)
     stopped: bool = False
     """The time is up: recorded, because the answer then depends on the machine."""
+    _tightest: int = sys.maxsize
+    """The lowest of the limits: asked for at every expression."""
 
     def stop(self) -> None:
         """End the search as soon as possible."""
@@ -44,19 +48,22 @@ class Budget:
     @property
     def left(self) -> int:
         """Number of candidates until the tightest limit."""
-        return min([self.total, *self.limits]) - self.spent
+        total, tightest = self.total, self._tightest
+        return (total if total < tightest else tightest) - self.spent
 
     @contextmanager
     def limited(self, candidates: int) -> Iterator[None]:
         """Run a block that may try so many candidates and ends quietly when they are used up."""
         limit = self.spent + candidates
         self.limits.append(limit)
+        self._tightest = min(self.limits)
         try:
             yield
         except OutOfBudgetError:
             pass
         finally:
             self.limits.remove(limit)
+            self._tightest = min(self.limits, default=sys.maxsize)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +133,9 @@ class Bank:
     def _add(self, node: Node, key: bytes, *, given: bool = False) -> bool:
         kind, tags = kind_of(node.values)
         if not key or "set" in kind or "dict" in kind:
-            key = _ordered_key(node.values)
+            if key:
+                self._seen.add(key)  # the same bytes again are the same values: no need to put them in order
+            key = _ordered_key(node.values, flat=kind in FLAT_KINDS)
         if not key or key in self._seen or len(key) > MAX_VECTOR_BYTES:
             return False
         self._seen.add(key)
@@ -188,8 +197,13 @@ class Bank:
         for costs in _compositions(rest, len(component.patterns)):
             if component.symmetric and costs[0] > costs[1]:
                 continue
-            lists = [self.nodes(tag, c) for tag, c in zip(component.patterns, costs, strict=True)]
-            if all(lists):
+            lists = []
+            for tag, cost in zip(component.patterns, costs, strict=True):
+                found = self.by_tag[tag].get(cost)
+                if not found:
+                    break
+                lists.append(found)
+            else:
                 yield lists
 
     def _try_all(self, component: Component, lists: list[list[Node]], cost: int) -> None:
@@ -219,17 +233,20 @@ class Bank:
             self._add(node, b"")
 
 
-def _ordered_key(values: Sequence[Any]) -> bytes:
-    """Return a key that does not depend on the order of sets and dicts; empty when the values cannot be written."""
+def _ordered_key(values: Sequence[Any], *, flat: bool) -> bytes:
+    """Return a key that does not depend on the order of sets and dicts; empty when the values cannot be written.
+
+    flat: there are no sets and dicts in the values.
+    """
+    present = [None if value is MISSING else value for value in values]
     try:
-        return dumps(in_order([None if value is MISSING else value for value in values]), 2)
+        return dumps(present if flat else in_order(present), 2)
     except (ValueError, TypeError):
         return b""
 
 
 def _is_constant(values: Sequence[Any]) -> bool:
-    first = values[0]
-    return all(value == first for value in values)
+    return values.count(values[0]) == len(values)
 
 
 class _View:
@@ -261,11 +278,11 @@ def _situation(component: Component, arguments: Sequence[Any]) -> Any:
         return MISSING
 
 
-def _compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
-    """Yield all ways to write a number as an ordered sum of positive parts."""
+@cache
+def _compositions(total: int, parts: int) -> tuple[tuple[int, ...], ...]:
+    """Return all ways to write a number as an ordered sum of positive parts."""
     if parts == 1:
-        yield (total,)
-        return
-    for first in range(1, total - parts + 2):
-        for rest in _compositions(total - first, parts - 1):
-            yield (first, *rest)
+        return ((total,),)
+    return tuple(
+        (first, *rest) for first in range(1, total - parts + 2) for rest in _compositions(total - first, parts - 1)
+    )

@@ -4,6 +4,7 @@ import ast
 import datetime
 import itertools
 import math
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,11 @@ MODULES: Final[Mapping[str, Any]] = {"math": math, "re": re, "itertools": iterto
 # Bounds on what a component may make: an ordinary program never gets near them, a search does all the time.
 MAX_INTEGER: Final = 10**9
 MAX_LENGTH: Final = 2_000
+_OPERATORS: Final[Mapping[type[ast.AST], str]] = {
+    ast.Add: "operator.add", ast.Sub: "operator.sub", ast.Mult: "operator.mul", ast.FloorDiv: "operator.floordiv",
+    ast.Div: "operator.truediv", ast.Mod: "operator.mod", ast.Eq: "operator.eq", ast.NotEq: "operator.ne",
+    ast.Lt: "operator.lt", ast.LtE: "operator.le", ast.Gt: "operator.gt", ast.GtE: "operator.ge",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,10 +117,35 @@ def namespace() -> dict[str, Any]:
     return names
 
 
+def _called(template: ast.expr, parameters: Sequence[str]) -> str:
+    """Return the function that a template applies to its parameters as they are, in their order; "" for others."""
+    match template:
+        case ast.Call(ast.Name() | ast.Attribute(ast.Name()) as function, arguments, []):
+            source = ast.unparse(function)
+            if source.partition(".")[0] in parameters:
+                return ""
+        case ast.BinOp(left, symbol, right) if type(symbol) in _OPERATORS:
+            source, arguments = _OPERATORS[type(symbol)], [left, right]
+        case ast.Compare(left, [symbol], [right]) if type(symbol) in _OPERATORS:
+            source, arguments = _OPERATORS[type(symbol)], [left, right]
+        case ast.Subscript(left, right):
+            source, arguments = "operator.getitem", [left, right]
+        case _:
+            return ""
+    names = [argument.id for argument in arguments if isinstance(argument, ast.Name)]
+    return source if names == list(parameters) and len(names) == len(arguments) else ""
+
+
 def compile_template(template: str, arity: int, names: Mapping[str, Any]) -> Callable[..., list[Any]]:
     """Compile an expression over a, b, c into a function of nodes that returns the value in every situation."""
     nodes = [f"{p}_" for p in PARAMETERS[:arity]]
     used = PARAMETERS[:arity]
+    called = _called(ast.parse(template, mode="eval").body, used)
+    if called:  # the usual case without a loop in Python: a third of the time
+        vectors = ", ".join(f"{n}.values" for n in nodes)
+        source = f"lambda {', '.join(nodes)}: [*map({called}, {vectors})]"
+        direct: Callable[..., list[Any]] = eval(source, {"operator": operator, **names})  # noqa: S307
+        return direct
     if arity == 1:
         loop = "for a in a_.values"
     else:

@@ -8,7 +8,9 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import compress
 from math import gcd
+from operator import not_
 from typing import Any, Final
 
 from models.offline.catalog import Component, compile_template
@@ -42,7 +44,7 @@ def solvers_for(wanted: Sequence[Any]) -> dict[str, tuple[Solver, ...]]:
 
 def solutions(solvers: Sequence[Solver], values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
     """Yield the templates that take every value to the wanted one. Both hold one value per visible situation."""
-    if all(value == values[0] for value in values):
+    if values.count(values[0]) == len(values):
         return
     for solver in solvers:
         yield from solver(values, wanted)
@@ -133,10 +135,7 @@ def _quotient(values: Sequence[int], wanted: Sequence[int]) -> Iterator[Solved]:
 
 
 def _split(values: Sequence[Any], wanted: Sequence[bool]) -> tuple[list[Any], list[Any]]:
-    return (
-        [v for v, w in zip(values, wanted, strict=True) if w],
-        [v for v, w in zip(values, wanted, strict=True) if not w],
-    )
+    return list(compress(values, wanted)), list(compress(values, map(not_, wanted)))
 
 
 def _threshold(values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[Solved]:
@@ -167,7 +166,7 @@ def roundest(low: Any, high: Any) -> Any:
 
 def _residue(values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[Solved]:
     yes, no = _split(values, wanted)
-    if not all(type(v) is int for v in values) or len(set(yes)) < 2 or not no:
+    if not no or set(map(type, values)) != {int} or len(set(yes)) < 2:
         return
     for modulus in range(2, MAX_MODULUS + 1):
         remainder = yes[0] % modulus

@@ -48,6 +48,12 @@ _SEQUENCE_TAGS: dict[str, tuple[str, ...]] = {
     "": ("LI", "LN", "LS", "LB", "LL", "LD", "LC"),
     "any": (),
 }
+# Kinds whose values hold no sets and no dicts.
+FLAT_KINDS: Final = frozenset(
+    {kind for kind, _ in _SCALARS.values()}
+    | {f"{outer}[{inner}]" for outer in ("list", "tuple") for inner in ("int", "float", "num", "str", "bool", "")}
+)
+_ATOMS: Final = frozenset(_SCALARS)
 _kinds: dict[tuple[type, frozenset[type]], tuple[str, tuple[str, ...]]] = {}
 
 
@@ -112,7 +118,7 @@ def same(got: Any, expected: Any) -> bool:
         return _close(got, expected)
     if type(got) is not type(expected):
         return False
-    if isinstance(expected, list | tuple):
+    if isinstance(expected, (list, tuple)):
         return len(got) == len(expected) and all(map(same, got, expected))
     if isinstance(expected, dict):
         return got.keys() == expected.keys() and all(same(got[key], value) for key, value in expected.items())
@@ -137,10 +143,12 @@ def holds_floats(value: Any) -> bool:
 
 def in_order(value: Any) -> Any:
     """Return a value with every set and dict replaced by a sorted list, so that equal values have equal bytes."""
-    if isinstance(value, set | frozenset):
+    if type(value) in _ATOMS:
+        return value
+    if isinstance(value, (set, frozenset)):
         return ("set", sorted(map(in_order, value), key=repr))
     if isinstance(value, dict):
         return ("dict", sorted(((in_order(k), in_order(v)) for k, v in value.items()), key=repr))
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return type(value)(map(in_order, value))
     return value

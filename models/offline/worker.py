@@ -49,6 +49,7 @@ def main() -> None:
             return
         write_message(outgoing, _answer(json.loads(payload)))
         gc.collect()
+        gc.freeze()  # what is alive now are tables and caches: no later collection need look at them
 
 
 def _answer(asked: dict[str, Any]) -> bytes:
