@@ -4,16 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any
+from typing import Any, get_args
 
 from batch.model_use import ModelUse, model_uses
 from batch.statistics import clustered, pass_at_k, wilson
 from checkpoints.ledger import Ledger
 from state.errors import SetupError
 from state.ledger import Failure, FinishedEpisode, RunRow
+from state.periodic import CareCount, CareCounts
 from state.task import SPLITS
 
 WORST = 5
+CARE_COUNTS: tuple[CareCount, ...] = get_args(CareCount)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,8 @@ class RunSummary:
     curve: list[CurvePoint]
     episodes: list[tuple[str, FinishedEpisode]] = field(repr=False)
     """(phase, row), in the order of the run."""
+    care: list[tuple[int, CareCounts]]
+    """(train batches before it, what it did) for every round of memory care."""
     reused: int
     """Results that were in the ledger already: this run paid nothing for them."""
     failures: list[Failure]
@@ -89,6 +93,14 @@ class RunSummary:
     model_use: list[ModelUse]
     traces: tuple[int, int]
     """How many arrived at LangSmith, how many are kept here alone; (0, 0) where none were sent."""
+
+    def care_in_all(self) -> dict[str, float]:
+        """Return what memory care did: sums over the rounds; groups and their stability as of the last one."""
+        sums: dict[str, float] = {
+            name: sum(float(counts.get(name, 0)) for _, counts in self.care) for name in CARE_COUNTS
+        }
+        last = self.care[-1][1] if self.care else {}
+        return {**sums, "groups": last.get("groups", 0), "stability": last.get("stability", 1.0)}
 
 
 def summarise(ledger: Ledger, run_id: str) -> RunSummary:
@@ -109,6 +121,7 @@ def summarise(ledger: Ledger, run_id: str) -> RunSummary:
         run=run,
         splits=splits,
         curve=_curve(episodes),
+        care=ledger.care_of(run["run_id"]),
         episodes=episodes,
         reused=len(episodes) - len(spent),
         failures=ledger.failures_of(run["run_id"]),

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, bindparam, delete, select, update
 
 from state.errors import SetupError
-from state.ledger import Failure, FinishedEpisode, RunRow
+from state.ledger import Failure, FinishedEpisode, RunRow, Trained
+from state.periodic import CareCounts
 from storage.contents import canonical
 from storage.engine import Home, insert_new
-from storage.tables import episodes, failures, run_episodes, runs
+from storage.tables import care_rounds, episodes, failures, run_episodes, runs
 from storage.traces import trace_counts
 from storage.usage import Use, use_of
 
@@ -119,6 +120,38 @@ class Ledger:
         )
         with self._home.reading() as connection:
             return [(row.phase, _episode(row)) for row in connection.execute(query)]
+
+    def trained(self, run_id: str, batches: range) -> list[Trained]:
+        """Return the train episodes of some of a run's batches, in the order of the run."""
+        r, e = run_episodes.c, episodes.c
+        phases = {f"train:{batch:04d}": batch for batch in batches}
+        joined = run_episodes.join(episodes, r.episode_id == e.episode_id)
+        wanted = select(r.phase, r.position, e.episode_id, e.task, e.attempts, e.reward, e.outcome).select_from(joined)
+        found: list[Any] = []
+        with self._home.reading() as connection:
+            for start in range(0, len(batches), IDS_PER_QUERY):
+                chosen = r.phase.in_(list(phases)[start : start + IDS_PER_QUERY])
+                found += connection.execute(wanted.where(r.run_id == run_id, chosen)).all()
+        return [
+            {
+                "episode_id": row.episode_id, "task": row.task, "batch": phases[row.phase], "attempts": row.attempts,
+                "reward": row.reward, "memories": json.loads(row.outcome)["memories"],
+            }
+            for row in sorted(found, key=lambda row: (phases[row.phase], row.position))
+        ]  # fmt: skip
+
+    def note_care(self, run_id: str, batch: int, counts: CareCounts) -> None:
+        """Write down what a round of memory care did before a batch; the same round again changes nothing."""
+        with self._home.writing() as connection:
+            row = {"run_id": run_id, "batch": batch, "counts": canonical(counts)}
+            insert_new(connection, care_rounds, [row])
+
+    def care_of(self, run_id: str) -> list[tuple[int, CareCounts]]:
+        """Return (train batches before it, what it did) for every round of memory care of a run, in order."""
+        c = care_rounds.c
+        query = select(c.batch, c.counts).where(c.run_id == run_id).order_by(c.batch)
+        with self._home.reading() as connection:
+            return [(batch, json.loads(counts)) for batch, counts in connection.execute(query)]
 
     def episode(self, prefix: str) -> FinishedEpisode | None:
         """Return the finished episode whose id begins so; raises SetupError when several do."""

@@ -111,6 +111,9 @@ def run(  # noqa: PLR0913 - one parameter per option
         str | None,
         typer.Option(help="Train tasks after the first epoch: shuffled, or learnable ones first. [default: shuffled]"),
     ] = None,
+    tend_every: Annotated[
+        int | None, typer.Option(help="Tend the memory every n train episodes; 0: never. [default: 100]")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of every random draw; another seed is another run.")] = None,
     concurrency: Annotated[
         int | None, typer.Option("--concurrency", "-c", help="Episodes at one time. [default: 8]")
@@ -161,6 +164,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         "optimise_every": optimise_every,
         "memory": memory,
         "prompts": prompts,
+        "tend_every": tend_every,
         "seed": seed,
         "concurrency": concurrency,
         "limit": limit,

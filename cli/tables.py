@@ -38,6 +38,8 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
         console.print(_use_table(summary.model_use))
     if len({point.episodes for point in summary.curve}) > 1:
         console.print(_curve_table(summary))
+    if summary.care:
+        console.print(_care_table(summary))
     if summary.worst:
         console.print("Worst failures:", style="bold")
         widest = max(len(row["task_id"]) for row in summary.worst)
@@ -87,6 +89,7 @@ def print_json(summary: RunSummary, report: Path | None) -> None:
     lines: list[object] = [run]
     lines += [{"kind": "split", **dataclasses.asdict(split)} for split in summary.splits]
     lines += [{"kind": "measurement", **dataclasses.asdict(point)} for point in summary.curve]
+    lines += [{"kind": "care", "batch": batch, **counts} for batch, counts in summary.care]
     lines += [{"kind": "episode", "phase": phase, **row} for phase, row in summary.episodes]
     lines += [{"kind": "model_use", **dataclasses.asdict(use)} for use in summary.model_use]
     arrived, lost = summary.traces
@@ -164,4 +167,12 @@ def _curve_table(summary: RunSummary) -> Table:
             found = [p for p in summary.curve if p.split == split and p.episodes == episodes]
             cells += [str(found[-1].solved), found[-1].solved.interval] if found else ["", ""]
         table.add_row(*cells)
+    return table
+
+
+def _care_table(summary: RunSummary) -> Table:
+    table = Table(title=f"Memory care, {len(summary.care)} rounds", box=box.SIMPLE_HEAD)
+    for name in summary.care_in_all():
+        table.add_column(name, justify="right")
+    table.add_row(*[f"{v:.2f}" if name == "stability" else f"{v:.0f}" for name, v in summary.care_in_all().items()])
     return table

@@ -1,7 +1,7 @@
 """The learning loop: batches of train episodes, periodic optimisation and care, measurements on held-out tasks."""
 
 from collections.abc import Hashable
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
@@ -20,6 +20,7 @@ from runtime.episodes import horizon_at
 from state.learning import LearningState, Progress, RunRef
 from state.ledger import RunRow
 from state.optimization import OptimizationRef
+from state.periodic import CareCounts
 from storage.contents import digest_of
 
 STEPS_OF_A_PERIOD = 100_000  # super-steps: an iteration of prompt optimisation takes at least six
@@ -127,21 +128,21 @@ def _run_row(run_id: str, of: str, context: Context) -> RunRow:
 
 
 def tend_memory(state: PeriodicReads, runtime: Runtime[Context]) -> TendMemoryWrites:
-    """Run the memory care graph on a thread of this run and period."""
-    _period(
-        memory_care_graph(),
-        "tend_memory",
-        state,
-        {"run_id": state["run"]["run_id"], "period": state["progress"]["episodes"]},
-        runtime.context,
-    )
-    return {"progress": {**state["progress"], "tended_at": state["progress"]["episodes"]}}
+    """Run the memory care graph on a thread of this run and period, and write down what it did."""
+    context, run, progress = runtime.context, state["run"], state["progress"]
+    horizon, _ = horizon_at(run, progress["batches"], context)
+    start = {"run_id": run["run_id"], "period": progress["episodes"], "horizon": horizon}
+    end = _period(memory_care_graph(), "tend_memory", state, start, context)
+    done = {name: value for name, value in end.items() if name in CareCounts.__annotations__}
+    counts = cast("CareCounts", {**done, "episodes": progress["episodes"]})
+    context.ledger.note_care(run["run_id"], progress["batches"], counts)
+    return {"progress": {**progress, "tended_at": progress["episodes"]}}
 
 
 def _period(
     graph: StateGraph[Any, Context, Any, Any], name: str, state: PeriodicReads, start: dict[str, Any], context: Context
 ) -> dict[str, Any]:
-    """Drive a periodic graph to its end: a thread of its own, so that it can be replayed and forked by itself."""
+    """Drive a periodic graph to its end: a thread of its own, so that it is continued and read by itself."""
     run_id, period = state["run"]["run_id"], state["progress"]["episodes"]
     config = thread_config(f"{run_id}:{name}:{period:06d}", graph_version(graph), STEPS_OF_A_PERIOD)
     compiled = graph.compile(checkpointer=context.checkpointer)

@@ -1,32 +1,38 @@
 """Tending the memory of a scope: retire what hurts, let fade what is not used, fold likes into summaries."""
 
+import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from memory.clusters import Clustering, clustered
+from memory.consolidation import GROUP, Summariser, Summary, in_words, summaries_of
+from memory.credit import Shown, uses_of
 from memory.embedders import HashedEmbedder
-from memory.index import Sight
-from memory.lifecycle import ARCHIVED_BELOW, DECAYED_BELOW, KEPT_IMPORTANCE, Track, retention, tracks
+from memory.lifecycle import (
+    ARCHIVED_BELOW,
+    DECAYED_BELOW,
+    KEPT_IMPORTANCE,
+    Now,
+    Track,
+    note_uses,
+    retention,
+    tracks,
+)
 from memory.recall import Recall
-from memory.record import Draft, MemoryState, Record, Scope
+from memory.record import HIDDEN_STATES, MemoryState, Record, Scope
 from memory.records import Records
-from memory.words import terms_of
-from memory.writer import OUTSIDE, Moment, Writer
-from state.memory_item import Origin
-from storage.contents import digest_of
-from storage.engine import Home
-from storage.tables import memory_groups
+from memory.writer import CHUNK, Moment, Writer
+from storage.tables import memory_groups, memory_log, memory_origins
 
 EVERYTHING = 2**31
-ACTOR = "tend_memory"
-KEPT_OF_GROUP = 5  # episodic memories of a group that stay when the others are folded into a summary
-FOLDS_FROM = 15  # episodic memories in a group from which it is folded
 KEPT_VERSIONS = 2  # skills that do the same thing
+MOST_SKILLS = 1_000  # in sight: a search takes longer with every further one, and finds less that fits
+RECIPE = "recipe"  # attribute of a memory that tells how a failure was repaired
 
-Summariser = Callable[[Sequence[Record]], str]  # a model's, or `in_words` below
+Moves = dict[str, tuple[MemoryState, str]]  # by memory: its new state, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,154 +45,237 @@ class Tended:
     stability: float  # share of the memories that stayed in their group, in [0, 1]
 
 
-@dataclass(slots=True)
-class _Plan:
-    """Transitions to make, each with its cause; one memory makes at most one per round."""
+@dataclass(frozen=True, slots=True)
+class Care:
+    """One round of care over what is in sight, step by step.
 
-    moves: dict[str, tuple[MemoryState, str]] = field(default_factory=dict)
+    Every step is one transaction, and repeating it changes nothing more. Inside a learning run, `now` names the batch
+    before which it happens: other runs that are under way see none of the changes.
+    """
 
-    def move(self, record: Record, state: MemoryState, cause: str) -> None:
-        """Plan a transition, unless another one is planned or the memory is there already."""
-        if record.state != state:
-            self.moves.setdefault(record.memory_id, (state, cause))
+    records: Records
+    recall: Recall
+    scope: Scope
+    now: Now
+    summarise: Summariser = in_words
+
+    def credit(self, new: Sequence[Shown], window: Sequence[Shown]) -> int:
+        """Note what the rewards of new episodes say of the memories they were shown; return how many uses that were.
+
+        window: the episodes that they are compared with, themselves included.
+        """
+        shown = sorted({memory_id for episode in window for memory_id in episode.memory_ids})
+        recipes = {one for one, record in self.recall.records(shown).items() if RECIPE in record.attributes}
+        uses = uses_of(new, window, recipes)
+        note_uses(self.records.home, uses, at=self.records.now(), moment=self.now.moment)
+        return len(uses)
+
+    def retire(self) -> None:
+        """Archive what lowers the rewards of the episodes that it is shown to."""
+        moves: Moves = {}
+        for memory_id, track in self._tracks(self._seen()).items():
+            if track.hurts:
+                moves[memory_id] = "archived", f"hurts: {track.mean:+.2f} over {len(track.advantages)} uses"
+        self._make(moves, "retire")
+
+    def thin(self) -> None:
+        """Keep the most useful skills: few that do the same thing, and not too many in all."""
+        skills = [record for record in self._seen() if record.kind == "procedural"]
+        used = self._tracks(skills)
+        moves = _versions(skills, used)
+        rest = [record for record in skills if record.memory_id not in moves]
+        moves |= _crowded(rest, used, self.now)
+        self._make(moves, "thin")
+
+    def decay(self) -> None:
+        """Follow the forgetting curve: down when unused, back up at once when used."""
+        seen = self._seen()
+        used = self._tracks(seen)
+        moves: Moves = {}
+        for record in seen:
+            kept = retention(record, used.get(record.memory_id, Track()), self.now)
+            state = _faded(record, kept)
+            if state != record.state or state in HIDDEN_STATES:  # hidden by another run, it is in sight of this one
+                moves[record.memory_id] = state, f"retention {kept:.3f}"
+        self._make(moves, "decay")
+
+    def cluster(self) -> Clustering:
+        """Group episodes by what they say, starting from the groups of the round before."""
+        moment = self.now.moment
+        seen = [record for record in self._seen() if record.kind == "episodic"]
+        with self.records.changing(actor=self.actor("cluster")) as writer:
+            last = _last_round(writer.connection, moment)
+            clustering = grouped(seen, _groups(writer.connection, moment.run_id, last))
+            number = moment.batch if moment.run_id else last + 1
+            _store_groups(writer.connection, moment.run_id, number, clustering.groups)
+            old = memory_groups.c.batch < last
+            writer.connection.execute(delete(memory_groups).where(memory_groups.c.run_id == moment.run_id, old))
+        return clustering
+
+    def consolidate(self) -> None:
+        """Let large groups of episodes stand in one summary each, all but the most important and newest of them."""
+        moment = self.now.moment
+        with self.records.home.reading() as connection:
+            number = moment.batch if moment.run_id else _last_round(connection, moment)
+            groups = _groups(connection, moment.run_id, number)
+        summaries = summaries_of(self._seen(), groups, self.summarise, moment)
+        drafts = [summary.draft for summary in summaries]
+        vectors = self.records.embedded(drafts)
+        with self.records.changing(actor=self.actor("consolidate")) as writer:
+            for summary in summaries:
+                _store_summary(writer, summary, moment)
+            self.records.store_vectors(writer, drafts, vectors)
+
+    def actor(self, step: str) -> str:
+        """Return who a step's changes are written down as: in a run, its care before that batch."""
+        sight = self.now.sight
+        return f"{step} {sight.run_id}:{sight.batch}" if sight.run_id else step
+
+    def log(self, step: str, since: int) -> "StepLog":
+        """Return what a step did, read from the audit trail after a sequence: a repeated step has done the same."""
+        c = memory_log.c
+        query = select(c.memory_id, c.event, c.detail).where(c.seq > since, c.actor == self.actor(step)).order_by(c.seq)
+        found = StepLog()
+        with self.records.home.reading() as connection:
+            for memory_id, event, text in connection.execute(query):
+                detail = json.loads(text)
+                if event == "add":
+                    found.added.append(memory_id)
+                elif "to" in detail:
+                    found.states[f"{detail['from']} -> {detail['to']}"] += 1
+                    found.to[detail["to"]] += 1
+        return found
+
+    def _seen(self) -> list[Record]:
+        """Return what is in sight; what several runs brought about, with the origin in this one."""
+        found = self.recall.listed(self.scope, sight=self.now.sight, limit=EVERYTHING)
+        run_id, c = self.now.sight.run_id, memory_origins.c
+        with self.records.home.reading() as connection:
+            query = select(c.memory_id, c.batch).where(c.run_id == run_id)
+            own = {row[0]: row[1] for row in connection.execute(query)} if run_id else {}
+        return [
+            replace(one, origin={**one.origin, "run_id": run_id, "batch": own[one.memory_id]})
+            if one.memory_id in own
+            else one
+            for one in found
+        ]
+
+    def _tracks(self, seen: Sequence[Record]) -> dict[str, Track]:
+        return tracks(self.records.home, [record.memory_id for record in seen], self.now)
+
+    def _make(self, moves: Moves, step: str) -> None:
+        with self.records.changing(actor=self.actor(step)) as writer:
+            found = writer.read(sorted(moves))  # once more: another run may have moved them since
+            for memory_id, record in sorted(found.items()):
+                state, cause = moves[memory_id]
+                writer.move(record, state, cause=cause, moment=self.now.moment)
 
 
 @dataclass(frozen=True, slots=True)
-class _Summary:
-    draft: Draft
-    members: Sequence[str]
-    older: Record | None  # the group's last summary, whose place it takes
+class StepLog:
+    """What a step of care did."""
+
+    states: Counter[str] = field(default_factory=Counter)  # transitions: "active -> decayed"
+    to: Counter[MemoryState] = field(default_factory=Counter)  # the same by the new state alone
+    added: list[str] = field(default_factory=list)
 
 
 def tend(
-    records: Records,
-    recall: Recall,
-    scope: Scope,
-    *,
-    sight: Sight = Sight(),  # noqa: B008  frozen
-    moment: Moment = OUTSIDE,
-    summarise: Summariser | None = None,
+    records: Records, recall: Recall, scope: Scope, *, now: Now | None = None, summarise: Summariser | None = None
 ) -> Tended:
-    """Do one round of care over what is in sight; a round that is repeated changes nothing more.
+    """Do one round of care outside of a graph; a round that is repeated changes nothing more.
 
-    Inside a learning run `sight` and `moment` name its batch: other runs that are under way see none of the changes.
+    now: what is in sight, and the time; None: everything, and the clock's.
     """
-    now = records.now()
-    seen = recall.listed(scope, sight=sight, limit=EVERYTHING)
-    used = tracks(records.home, [record.memory_id for record in seen])
-    plan = _Plan()
-    _retire(plan, seen, used)
-    _drop_versions(plan, seen, used)
-    _fade(plan, seen, used, now)
-    clustering = grouped(records.home, [record for record in seen if record.kind == "episodic"])
-    summaries = _fold(plan, seen, clustering, summarise or in_words)
-    by_id = {record.memory_id: record for record in seen}
-    with records.changing(actor=ACTOR) as writer:
-        for memory_id, (state, cause) in sorted(plan.moves.items()):
-            writer.move(by_id[memory_id], state, cause=cause, moment=moment)
-        for summary in summaries:
-            _store_summary(writer, summary, moment)
-        _store_groups(writer, clustering.groups)
-    states = Counter(f"{by_id[memory_id].state} -> {state}" for memory_id, (state, _) in plan.moves.items())
-    return Tended(states, [one.draft.memory_id for one in summaries], len(clustering.members()), clustering.stability)
+    since = recall.last()
+    care = Care(records, recall, scope, now or Now(records.now()), summarise or in_words)
+    care.retire()
+    care.thin()
+    care.decay()
+    clustering = care.cluster()
+    care.consolidate()
+    logs = [care.log(step, since) for step in ("retire", "thin", "decay", "consolidate")]
+    states = sum((log.states for log in logs), Counter[str]())
+    return Tended(states, logs[-1].added, len(clustering.members()), clustering.stability)
 
 
-def grouped(home: Home, records: Sequence[Record]) -> Clustering:
-    """Group memories by what they say, starting from the groups of the last round."""
+def grouped(records: Sequence[Record], before: Mapping[str, str]) -> Clustering:
+    """Group memories by what they say, starting from how they were grouped before."""
     vectors = HashedEmbedder(256).embed([record.text for record in records])
     memory_ids = [record.memory_id for record in records]
-    with home.reading() as connection:
-        rows = connection.execute(select(memory_groups.c.memory_id, memory_groups.c.group_id))
-        known = {row[0]: row[1] for row in rows}
-    return clustered(memory_ids, vectors, {one: known[one] for one in memory_ids if one in known})
+    return clustered(memory_ids, vectors, {one: before[one] for one in memory_ids if one in before})
 
 
-def in_words(records: Sequence[Record]) -> str:
-    """Summarise memories without a model: how many, what they share, and the one that is most like all of them."""
-    counts = Counter(term for record in records for term in set(terms_of(record.text)))
-    shared = [
-        term for term, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if count > len(records) / 2
-    ]
-    typical = max(records, key=lambda record: (sum(counts[t] for t in set(terms_of(record.text))), record.memory_id))
-    return f"{len(records)} memories about {', '.join(shared[:12])}. For instance: {typical.text}"
-
-
-def _retire(plan: _Plan, seen: Sequence[Record], used: Mapping[str, Track]) -> None:
-    """Archive what lowers the rewards of the episodes that it is shown to."""
-    for record in seen:
-        track = used.get(record.memory_id)
-        if track is not None and track.hurts:
-            plan.move(record, "archived", f"hurts: {track.mean:+.2f} over {len(track.advantages)} uses")
-
-
-def _drop_versions(plan: _Plan, seen: Sequence[Record], used: Mapping[str, Track]) -> None:
-    """Of skills that do the same thing keep the most useful ones."""
+def _versions(skills: Sequence[Record], used: Mapping[str, Track]) -> Moves:
+    """Return which skills make place for better ones that do the same thing."""
     same: dict[tuple[str, str], list[Record]] = {}
-    for record in seen:
-        if record.kind == "procedural":
-            same.setdefault((record.entry_point, record.text), []).append(record)
-    for skills in same.values():
-        skills.sort(key=lambda r: (-used.get(r.memory_id, Track()).utility, -r.importance, len(r.code), r.memory_id))
-        for record in skills[KEPT_VERSIONS:]:
-            plan.move(record, "archived", f"{KEPT_VERSIONS} better versions")
+    for record in skills:
+        same.setdefault((record.entry_point, record.text), []).append(record)
+    moves: Moves = {}
+    for found in same.values():
+        found.sort(key=lambda r: (-used.get(r.memory_id, Track()).utility, -r.importance, len(r.code), r.memory_id))
+        moves |= {r.memory_id: ("archived", f"{KEPT_VERSIONS} better versions") for r in found[KEPT_VERSIONS:]}
+    return moves
 
 
-def _fade(plan: _Plan, seen: Sequence[Record], used: Mapping[str, Track], now: float) -> None:
-    """Follow the forgetting curve: down when unused, back up at once when used."""
-    for record in seen:
-        kept = retention(record, used.get(record.memory_id, Track()), now)
-        if kept < ARCHIVED_BELOW and record.state == "decayed" and record.kind == "episodic":
-            plan.move(record, "archived", f"retention {kept:.3f}")
-        elif kept < DECAYED_BELOW and record.importance < KEPT_IMPORTANCE:
-            plan.move(record, "decayed", f"retention {kept:.3f}")
-        elif record.state == "decayed":
-            plan.move(record, "active", f"retention {kept:.3f}")
+def _crowded(skills: Sequence[Record], used: Mapping[str, Track], now: Now) -> Moves:
+    """Return which skills are too many: those that are remembered worst and have proved least."""
+
+    def worth(record: Record) -> float:
+        track = used.get(record.memory_id, Track())
+        return retention(record, track, now) + track.utility
+
+    if len(skills) <= MOST_SKILLS:
+        return {}
+    ranked = sorted(skills, key=lambda record: (-worth(record), -record.importance, record.memory_id))
+    return {r.memory_id: ("archived", f"{MOST_SKILLS} better skills") for r in ranked[MOST_SKILLS:]}
 
 
-def _fold(plan: _Plan, seen: Sequence[Record], clustering: Clustering, summarise: Summariser) -> list[_Summary]:
-    """Let large groups of episodes stand in a summary, all but the most important and newest of them.
-
-    A group has one summary: a newer one takes the place of the older and counts its memories in.
-    """
-    by_id = {record.memory_id: record for record in seen}
-    older = {record.attributes["group"]: record for record in seen if "group" in record.attributes}
-    summaries = []
-    for name, memory_ids in sorted(clustering.members().items()):
-        members = [by_id[one] for one in memory_ids if one not in plan.moves or plan.moves[one][0] == "decayed"]
-        if len(members) < FOLDS_FROM:
-            continue
-        members.sort(key=lambda record: (-record.importance, -record.origin["batch"], record.memory_id))
-        folded = sorted(members[KEPT_OF_GROUP:], key=lambda record: record.memory_id)
-        summaries.append(_summary(name, folded, older.get(name), summarise))
-        for record in folded:
-            plan.moves[record.memory_id] = "consolidated", summaries[-1].draft.memory_id
-    return summaries
+def _faded(record: Record, kept: float) -> MemoryState:
+    """Return the state that a memory's retention calls for. What a user or an agent said fades, but is not put away."""
+    of_a_run = record.origin["run_id"] != ""
+    if kept >= DECAYED_BELOW or (
+        record.importance >= KEPT_IMPORTANCE and not of_a_run and GROUP not in record.attributes
+    ):
+        return "active"
+    may_go = record.kind == "episodic" or of_a_run
+    return "archived" if may_go and kept < ARCHIVED_BELOW else "decayed"
 
 
-def _summary(group: str, folded: Sequence[Record], older: Record | None, summarise: Summariser) -> _Summary:
-    members = [record.memory_id for record in folded] + ([older.memory_id] if older else [])
-    count = len(folded) + (older.attributes["count"] if older else 0)
-    draft = Draft(
-        text=summarise(folded), cause=digest_of("\n".join(members)), scope=folded[0].scope, kind="semantic",
-        importance=max(record.importance for record in folded), attributes={"group": group, "count": count},
-    )  # fmt: skip
-    return _Summary(draft, members, older)
-
-
-def _store_summary(writer: Writer, summary: _Summary, moment: Moment) -> None:
-    origin: Origin = {"run_id": moment.run_id, "batch": moment.batch, "episode_id": ""}
-    draft = replace(summary.draft, origin=origin)
+def _store_summary(writer: Writer, summary: Summary, moment: Moment) -> None:
+    draft = summary.draft
     if writer.add([draft]):
         writer.link(draft.memory_id, "summarises", summary.members)
-    if summary.older is not None:
-        writer.move(summary.older, "archived", cause=draft.memory_id, moment=moment, superseded_by=draft.memory_id)
+    found = writer.read(summary.members)
+    for memory_id in summary.members:
+        is_older = summary.older is not None and memory_id == summary.older.memory_id
+        state: MemoryState = "archived" if is_older else "consolidated"
+        successor = draft.memory_id if is_older else ""
+        writer.move(found[memory_id], state, cause=draft.memory_id, moment=moment, superseded_by=successor)
 
 
-def _store_groups(writer: Writer, groups: Mapping[str, str]) -> None:
+def _last_round(connection: Connection, moment: Moment) -> int:
+    """Return the number of the last round of care before a moment; -1 when there was none."""
     c = memory_groups.c
-    names = sorted(groups)
-    for start in range(0, len(names), 400):
-        part = names[start : start + 400]
-        writer.connection.execute(delete(memory_groups).where(c.memory_id.in_(part)))
-        rows = [{"memory_id": one, "group_id": groups[one]} for one in part]
-        writer.connection.execute(memory_groups.insert(), rows)
+    query = select(func.max(c.batch)).where(c.run_id == moment.run_id)
+    if moment.run_id:
+        query = query.where(c.batch < moment.batch)
+    found: int | None = connection.execute(query).scalar()
+    return -1 if found is None else found
+
+
+def _groups(connection: Connection, run_id: str, number: int) -> dict[str, str]:
+    c = memory_groups.c
+    query = select(c.memory_id, c.group_id).where(c.run_id == run_id, c.batch == number)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _store_groups(connection: Connection, run_id: str, number: int, groups: Mapping[str, str]) -> None:
+    c = memory_groups.c
+    connection.execute(delete(memory_groups).where(c.run_id == run_id, c.batch == number))
+    rows = [
+        {"run_id": run_id, "batch": number, "memory_id": one, "group_id": group}
+        for one, group in sorted(groups.items())
+    ]
+    for start in range(0, len(rows), CHUNK):
+        connection.execute(memory_groups.insert(), rows[start : start + CHUNK])

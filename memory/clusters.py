@@ -22,6 +22,7 @@ class Clustering:
 
     groups: Mapping[str, str]
     stability: float  # share of the known memories that stayed in their group, in [0, 1]
+    formed: int = 0  # groups that are new, but for those that came of a split
     merged: int = 0
     split: int = 0
 
@@ -49,7 +50,8 @@ def clustered(memory_ids: Sequence[str], vectors: Vectors, before: Mapping[str, 
     found = {memory_ids[row]: name for name, members in groups.rows.items() for row in members}
     known = [memory_id for memory_id in found if memory_id in before]
     stayed = sum(found[memory_id] == before[memory_id] for memory_id in known)
-    return Clustering(found, stayed / len(known) if known else 1.0, merged, split)
+    formed = len(set(found.values()) - set(before.values())) - split
+    return Clustering(found, stayed / len(known) if known else 1.0, max(formed, 0), merged, split)
 
 
 class _Groups:

@@ -18,6 +18,7 @@ from storage.tables import (
     embedding_cache,
     memories,
     memory_groups,
+    memory_hidings,
     memory_links,
     memory_log,
     memory_origins,
@@ -26,7 +27,7 @@ from storage.tables import (
     memory_versions,
 )
 
-_BY_MEMORY = (memory_groups, memory_origins, memory_uses, memory_vectors, memory_versions)
+_BY_MEMORY = (memory_groups, memory_hidings, memory_origins, memory_uses, memory_vectors, memory_versions)
 
 Purger = Callable[[Sequence[str]], int]  # removes texts from a store of its own; returns how many places it changed
 

@@ -92,6 +92,7 @@ class ScopeIndex:
         self._expiry = array("d")
         self._expiring = False
         self._further: list[tuple[int, int, int]] = []  # (row, run, batch): runs beyond the first
+        self._hidings: set[tuple[int, int, int]] = set()  # the same: runs beyond the first that hid a record
         self._views: OrderedDict[Sight, _View] = OrderedDict()
 
     def __len__(self) -> int:
@@ -116,6 +117,8 @@ class ScopeIndex:
             for memory_id, run, batch in changes.origins:
                 self._further.append((self._rows[memory_id], self._number(run), batch))
                 self._views.clear()
+            for memory_id, run, batch in changes.hidings:
+                self._hidings.add((self._rows[memory_id], self._number(run), batch))
             self.seq = changes.until
 
     def search(self, question: Question, weights: Weights, sight: Sight, asked: Asked) -> list[Scored]:
@@ -225,6 +228,9 @@ class ScopeIndex:
             if row >= start and run == self._numbers.get(sight.run_id) and batch < sight.batch:
                 added[row - start] = True
         hidden = (columns[HIDDEN_SEQ] > 0) & self._before(sight, columns[HIDDEN_SEQ : HIDDEN_BATCH + 1])
+        for row, run, batch in self._hidings:
+            if row >= start and run == self._numbers.get(sight.run_id) and batch < sight.batch:
+                hidden[row - start] = True
         return np.asarray(seen & added if sight.hidden else seen & added & ~hidden, np.bool_)
 
     def _before(self, sight: Sight, when: NDArray[np.int64]) -> Mask:

@@ -1,12 +1,16 @@
-"""How memories fade, prove their worth and are retired. Times are seconds since the epoch."""
+"""How memories fade, prove their worth and are retired. Times are seconds since the epoch, ages are seconds."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import Connection, and_, delete, or_, select
 
+from memory.index import Sight
+from memory.log import tail
 from memory.record import Record
+from memory.writer import CHUNK, OUTSIDE, Moment
 from storage.engine import Home, insert_new
 from storage.tables import memory_uses
 
@@ -14,9 +18,35 @@ DAY_S = 86_400.0
 STABILITY_DAYS: Mapping[str, float] = {"episodic": 7.0, "semantic": 30.0, "procedural": 60.0}
 DECAYED_BELOW = 0.2  # retention under which a memory counts as decayed
 ARCHIVED_BELOW = 0.01
-KEPT_IMPORTANCE = 0.9  # what matters this much never fades
+KEPT_IMPORTANCE = 0.9  # what a user or an agent said, and matters this much, never fades
+EPISODE_S = 3_600.0  # what a train episode counts for: inside a run, time is what happens in it
 LEAST_USES = 8  # nothing is concluded from fewer rewards
+LAST_USES = 64  # rewards per memory and run that are kept: what a memory was worth long ago says little
 CONFIDENCE = 1.8  # standard errors: a harmless memory is retired about once in thirty looks
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The point that care looks from: what is in sight, and how long ago things happened.
+
+    Inside a learning run time is counted in batches, whatever the clock says: a run that was killed and continued, or
+    had a slow model, forgets what an undisturbed one forgets.
+    """
+
+    at: float  # the clock's time; inside a run: when the run began
+    sight: Sight = field(default_factory=Sight)
+    batch_s: float = 0.0  # for how many seconds a batch counts
+
+    @property
+    def moment(self) -> Moment:
+        """Return what changes are noted under: between the batch before the sight's own and that one."""
+        return Moment(self.sight.run_id, self.sight.batch - 1) if self.sight.run_id else OUTSIDE
+
+    def age(self, run_id: str, batch: int, at: float) -> float:
+        """Return how long ago something happened, in seconds."""
+        if run_id and run_id == self.sight.run_id:
+            return max(self.sight.batch - batch, 0) * self.batch_s
+        return max(self.at - at, 0.0) + self.sight.batch * self.batch_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +54,7 @@ class Track:
     """What a memory was used for so far."""
 
     uses: int = 0
-    last_used_at: float = 0.0
+    age: float = math.inf  # since the last use
     advantages: tuple[float, ...] = ()  # reward minus what such an episode gets without the memory, each in [-1, 1]
 
     @property
@@ -44,8 +74,11 @@ class Track:
 
     @property
     def utility(self) -> float:
-        """Return the lower confidence bound of the advantage, 0 before the first reward: what ranks memories."""
-        return self.mean - self.error if self.advantages else 0.0
+        """Return what the rewards prove that the memory is worth, in [-1, 1]: what ranks memories.
+
+        The lower confidence bound of what it gives, or the upper one of what it costs; 0 while neither is sure.
+        """
+        return max(self.mean - self.error, 0.0) + min(self.mean + self.error, 0.0)
 
     @property
     def hurts(self) -> bool:
@@ -53,44 +86,80 @@ class Track:
         return len(self.advantages) >= LEAST_USES and self.mean + CONFIDENCE * self.error < 0
 
 
-def note_uses(
-    home: Home, memory_ids: Sequence[str], *, cause: str, reward: float | None, baseline: float | None, at: float
-) -> int:
-    """Note that an episode was shown memories and what reward it ended with; return how many uses were new.
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An episode was shown a memory."""
 
-    The same cause again changes nothing, so that a replayed episode counts once. `baseline` is the reward that such an
-    episode gets without them: the mean of the same task, family or run. Both are in [0, 1].
+    memory_id: str
+    cause: str  # the episode: the same memory and cause count once
+    reward: float | None  # in [0, 1]; None: it is not known
+    baseline: float | None  # in [0, 1]: what such an episode gets without the memory; None: it is not known
+
+
+def note_uses(home: Home, uses: Sequence[Use], *, at: float, moment: Moment = OUTSIDE) -> int:
+    """Note which memories were shown and how it ended; return how many uses were new.
+
+    The same use again changes nothing, so that a replayed episode counts once. Of each memory the last LAST_USES of a
+    run are kept. Inside a run, its later batches know of them, and runs that begin after the log has grown.
     """
-    rows = [
-        {"memory_id": memory_id, "cause": cause, "reward": reward, "baseline": baseline, "at": at}
-        for memory_id in memory_ids
-    ]
     with home.writing() as connection:
-        return insert_new(connection, memory_uses, rows)
+        following = tail(connection)[0] + 1
+        placed = {"at": at, "seq": following, "run_id": moment.run_id, "batch": moment.batch}
+        rows = [
+            {"memory_id": u.memory_id, "cause": u.cause, "reward": u.reward, "baseline": u.baseline, **placed}
+            for u in uses
+        ]
+        new = insert_new(connection, memory_uses, rows)
+        _drop_old(connection, sorted({use.memory_id for use in uses}), moment)
+        return new
 
 
-def tracks(home: Home, memory_ids: Sequence[str]) -> dict[str, Track]:
-    """Return what each memory was used for; those never used are left out."""
-    found: dict[str, Track] = {}
+def _drop_old(connection: Connection, memory_ids: Sequence[str], moment: Moment) -> None:
     c = memory_uses.c
+    for part in _parts(memory_ids):
+        chosen = and_(c.run_id == moment.run_id, c.memory_id.in_(part))
+        latest = [c.batch.desc()] if moment.run_id else [c.at.desc()]  # a round that is repeated notes other times
+        query = select(c.memory_id, c.cause).where(chosen).order_by(*latest, c.cause)
+        causes: dict[str, list[str]] = defaultdict(list)
+        for memory_id, cause in connection.execute(query):
+            causes[memory_id].append(cause)
+        for memory_id, found in causes.items():
+            if old := found[LAST_USES:]:
+                connection.execute(delete(memory_uses).where(c.memory_id == memory_id, c.cause.in_(old)))
+
+
+def tracks(home: Home, memory_ids: Sequence[str], now: Now) -> dict[str, Track]:
+    """Return what each memory was used for, as far as is in sight; those never used are left out."""
+    found: dict[str, Track] = {}
+    c, sight = memory_uses.c, now.sight
+    query = select(c.memory_id, c.reward, c.baseline, c.run_id, c.batch, c.at).order_by(c.memory_id, c.cause)
+    if sight.watermark is not None:
+        own = and_(c.run_id == sight.run_id, c.run_id != "", c.batch < sight.batch)
+        query = query.where(or_(c.seq <= sight.watermark, own))
     with home.reading() as connection:
-        for start in range(0, len(memory_ids), 400):
-            chosen = c.memory_id.in_(memory_ids[start : start + 400])
-            query = select(c.memory_id, c.reward, c.baseline, c.at).where(chosen).order_by(c.memory_id, c.cause)
-            for memory_id, reward, baseline, at in connection.execute(query):
-                old = found.get(memory_id, Track())
-                known = reward is not None and baseline is not None
-                gained = (*old.advantages, reward - baseline) if known else old.advantages
-                found[memory_id] = Track(old.uses + 1, max(old.last_used_at, at), gained)
+        for part in _parts(memory_ids):
+            for row in connection.execute(query.where(c.memory_id.in_(part))):
+                found[row.memory_id] = _with_use(
+                    found.get(row.memory_id, Track()), row.reward, row.baseline, now.age(row.run_id, row.batch, row.at)
+                )
     return found
 
 
-def retention(record: Record, track: Track, now: float) -> float:
+def _with_use(track: Track, reward: float | None, baseline: float | None, age: float) -> Track:
+    gained = () if reward is None or baseline is None else (reward - baseline,)
+    return Track(track.uses + 1, min(track.age, age), (*track.advantages, *gained))
+
+
+def _parts(memory_ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (memory_ids[start : start + CHUNK] for start in range(0, len(memory_ids), CHUNK))
+
+
+def retention(record: Record, track: Track, now: Now) -> float:
     """Return how well a memory is retained, in [0, 1]: exp(-dt / S).
 
     dt runs from the last use; S grows with every use and is set by kind and importance.
     Source: Zhong et al., "MemoryBank", AAAI 2024; the factor for importance is ours.
     """
     stability = STABILITY_DAYS[record.kind] * DAY_S * (1 + record.importance) * (1 + track.uses)
-    since = max(now - max(record.created_at, track.last_used_at), 0.0)
+    since = min(now.age(record.origin["run_id"], record.origin["batch"], record.created_at), track.age)
     return math.exp(-since / stability)

@@ -11,7 +11,7 @@ from storage.contents import canonical, digest_of
 from storage.prepared import Prepared, insertion
 from storage.tables import memory_log
 
-Event: TypeAlias = Literal["add", "seen", "update", "merge", "supersede", "state", "link", "forget"]
+Event: TypeAlias = Literal["add", "seen", "update", "merge", "supersede", "state", "hide", "link", "forget"]
 
 START = "0" * 32
 _WRITERS_LOCK = 0x52617463  # any number: one writer at a time gives the log its order on PostgreSQL

@@ -14,7 +14,7 @@ from memory.clusters import Clustering
 from memory.dense import EXACT_ROWS
 from memory.embedders import HashedEmbedder, Vectors
 from memory.index import Sight
-from memory.lifecycle import tracks
+from memory.lifecycle import Now, tracks
 from memory.recall import Recall
 from memory.record import Record, Scope
 from memory.records import Records
@@ -36,7 +36,7 @@ def stats(records: Records, recall: Recall, scope: Scope) -> dict[str, Any]:
     of the caches over all processes so far, sizes on disk in bytes, vectors by embedder, the mirror's state.
     """
     seen = recall.listed(scope, sight=Sight(hidden=True, expired=True), limit=EVERYTHING)
-    used = tracks(records.home, [record.memory_id for record in seen])
+    used = tracks(records.home, [record.memory_id for record in seen], Now(records.now()))
     counts: dict[str, dict[str, int]] = {}
     for record in seen:
         by_state = counts.setdefault(record.kind, {})
@@ -92,7 +92,7 @@ def _mirror(recall: Recall) -> str:
 def memory_map(records: Records, recall: Recall, scope: Scope) -> str:
     """Return an HTML page without network access that draws every memory as a dot, coloured by its group."""
     seen = recall.listed(scope, sight=Sight(), limit=EVERYTHING)[-DRAWN_MOST:]
-    clustering = grouped(records.home, seen)
+    clustering = grouped(seen, {})
     circles = _circles(seen, clustering) if seen else ""
     groups = len(clustering.members())
     return _PAGE.format(scope=html.escape(str(scope)), count=len(seen), groups=groups, size=_SIZE, circles=circles)

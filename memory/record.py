@@ -107,6 +107,7 @@ class Record:
     version: int
     slot: str
     state: MemoryState
+    hidden_run: str  # the learning run that put it out of sight; "" when it is in sight, or nobody's run did
     superseded_by: str
     valid_from: float
     valid_to: float | None

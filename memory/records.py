@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, select
 
 from memory.embedders import Vectors
 from memory.embeddings import Embeddings
@@ -16,7 +16,15 @@ from memory.record import Draft, Record, Scope, validated
 from memory.writer import Writer, records_by_id
 from storage.engine import Home
 from storage.prepared import Prepared
-from storage.tables import memories, memory_links, memory_log, memory_origins, memory_vectors, memory_versions
+from storage.tables import (
+    memories,
+    memory_hidings,
+    memory_links,
+    memory_log,
+    memory_origins,
+    memory_vectors,
+    memory_versions,
+)
 
 DEFAULT_ACTOR = "ratchet"
 
@@ -116,6 +124,7 @@ class Changes:
     until: int  # the last sequence that is taken into account
     rows: Sequence[Mapping[str, Any]]  # of `memories`, by their last change
     origins: Sequence[tuple[str, str, int]]  # (memory id, run, batch): further runs that brought one of the rows about
+    hidings: Sequence[tuple[str, str, int]]  # the same: further runs that hid one of the rows
     forgotten: frozenset[str]
     vectors: Sequence[tuple[str, bytes]] = ()  # of the rows that have one of the embedder
 
@@ -128,12 +137,14 @@ def changes_since(home: Home, scope: Scope, since: int, embedder: str = "") -> C
         found = _rows_of(tuple(scope.named()))(connection, asked)
         rows = [dict(zip(_COLUMNS, row, strict=True)) for row in found]
         # most of the time somebody has added something, and nothing else has happened
-        further: Any = _origins_of(tuple(scope.named()))(connection, asked) if "seen" in events else ()
-        origins = [(row[0], row[1], row[2]) for row in further]
+        fields = tuple(scope.named())
+        seen: Any = _further_of(memory_origins, fields)(connection, asked) if {"seen", "update"} & events else ()
+        hid: Any = _further_of(memory_hidings, fields)(connection, asked) if {"hide", "update"} & events else ()
+        origins, hidings = ([(row[0], row[1], row[2]) for row in further] for further in (seen, hid))
         forgotten = _FORGOTTEN(connection, {"since": since}).scalars().all() if "forget" in events else []
         chosen = [memories.c.changed_seq > since, *scope_conditions(scope)]
         vectors = _vectors(connection, chosen, embedder) if embedder else []
-    return Changes(until, rows, origins, frozenset(forgotten), vectors)
+    return Changes(until, rows, origins, hidings, frozenset(forgotten), vectors)
 
 
 _COLUMNS = [column.name for column in memories.columns]
@@ -145,7 +156,7 @@ _FORGOTTEN = Prepared(select(memory_log.c.memory_id).where(_SINCE, memory_log.c.
 def _progress(connection: Connection, since: int) -> tuple[int, set[str]]:
     """Return how far the log is, and what kinds of events there were since a sequence."""
     if not since:
-        return tail(connection)[0], {"add", "seen"}
+        return tail(connection)[0], {"add", "seen", "hide"}
     found: Any = _EVENTS(connection, {"since": since}).all()
     return max((seq for _, seq in found), default=since), {event for event, _ in found}
 
@@ -156,10 +167,10 @@ def _rows_of(fields: tuple[str, ...]) -> Prepared:
 
 
 @lru_cache
-def _origins_of(fields: tuple[str, ...]) -> Prepared:
-    o = memory_origins.c
-    joined = memory_origins.join(memories, memories.c.memory_id == o.memory_id)
-    return Prepared(select(o.memory_id, o.run_id, o.batch).select_from(joined).where(*_changed(fields)))
+def _further_of(table: Table, fields: tuple[str, ...]) -> Prepared:
+    c = table.c
+    joined = table.join(memories, memories.c.memory_id == c.memory_id)
+    return Prepared(select(c.memory_id, c.run_id, c.batch).select_from(joined).where(*_changed(fields)))
 
 
 def _changed(fields: tuple[str, ...]) -> list[ColumnElement[bool]]:

@@ -3,15 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 
-from memory.care import Summariser, Tended, tend
+from memory.care import Care
 from memory.embedders import Embedder
 from memory.embeddings import Embeddings
 from memory.index import sight_of
-from memory.lifecycle import note_uses
+from memory.lifecycle import Now
 from memory.recall import Hit, Recall, Search
 from memory.record import LOOP_SCOPE, Scope, draft_from
 from memory.records import Records
-from memory.writer import Moment
 from state.errors import RatchetError
 from state.memory_item import Horizon, MemoryDraft, MemoryHit, MemoryQuery
 from storage.engine import Home
@@ -70,22 +69,13 @@ class MemoryStore:
         """
         return self.recall.index(self.scope).snapshot(sight_of(horizon))
 
-    def note_uses(self, memory_ids: Sequence[str], *, cause: str, reward: float | None, baseline: float | None) -> int:
-        """Note that an episode (`cause`) was shown memories and how it ended; return how many uses were new.
+    def care(self, horizon: Horizon, *, began: float, batch_s: float) -> Care:
+        """Return the steps of a round of care over what a horizon shows, between the batch before it and its own.
 
-        `reward` and `baseline` (what such an episode gets without them) are in [0, 1]; None: there is none.
-        """
-        at = self.records.now()
-        return note_uses(self.records.home, memory_ids, cause=cause, reward=reward, baseline=baseline, at=at)
-
-    def tend(self, horizon: Horizon, *, summarise: Summariser | None = None) -> Tended:
-        """Do one round of care over what a horizon shows, between the batch before it and its own.
-
+        began: when the run began, in seconds since the epoch. batch_s: how long a batch counts, in seconds.
         The horizon's batch and later ones of its run see the changes; other runs that are under way do not.
         """
-        moment = Moment(horizon["run_id"], horizon["batch"] - 1)
-        sight = sight_of(horizon)
-        return tend(self.records, self.recall, self.scope, sight=sight, moment=moment, summarise=summarise)
+        return Care(self.records, self.recall, self.scope, Now(began, sight_of(horizon), batch_s))
 
     def close(self) -> None:
         """Give back the connection that follows the log."""

@@ -12,8 +12,9 @@ from memory.record import HIDDEN_STATES, Draft, MemoryState, Record, content_dig
 from memory.record import row_of as new_row
 from state.memory_item import Origin
 from storage.contents import canonical
+from storage.engine import insert_new
 from storage.prepared import Prepared, insertion
-from storage.tables import memories, memory_links, memory_origins, memory_versions
+from storage.tables import memories, memory_hidings, memory_links, memory_origins, memory_versions
 
 FEW = 4  # so few ids are asked for one by one: SQLAlchemy's own execution takes longer than that
 CHUNK = 400  # ids per query: well below every driver's limit of parameters
@@ -97,7 +98,13 @@ class Writer:
     def move(
         self, record: Record, state: MemoryState, *, cause: str, moment: Moment = OUTSIDE, superseded_by: str = ""
     ) -> None:
-        """Put a memory into another state; nothing happens when it is there already."""
+        """Put a memory into another state; nothing happens when it is there already.
+
+        What one learning run has hidden stays in sight of others, until they hide it as well.
+        """
+        if moment.run_id and record.state in HIDDEN_STATES:
+            self._hide_further(record, state, cause=cause, moment=moment)
+            return
         if record.state == state:
             return
         detail = {"from": record.state, "to": state, "by": superseded_by}
@@ -113,6 +120,15 @@ class Writer:
         if superseded_by:
             values["valid_to"] = self.now
         self._change(change, values, hides=hidden and record.state not in HIDDEN_STATES)
+
+    def _hide_further(self, record: Record, state: MemoryState, *, cause: str, moment: Moment) -> None:
+        if state not in HIDDEN_STATES or record.hidden_run == moment.run_id:
+            return
+        row = {"memory_id": record.memory_id, "run_id": moment.run_id, "batch": moment.batch}
+        if insert_new(self.connection, memory_hidings, [row]):
+            detail = {"from": record.state, "to": state, "run": moment.run_id}
+            change = Change(memory_id=record.memory_id, event="hide", cause=cause, detail=detail)
+            self._change(change, {}, touches=False)
 
     def merge(self, memory_id: str, digest: str, *, cause: str) -> None:
         """Note that a memory was said once more."""

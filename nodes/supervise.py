@@ -35,7 +35,7 @@ def next_step(progress: Progress, settings: Settings, total_batches: int, *, has
     done, episodes = progress["batches"], progress["episodes"]
     if _due(episodes, progress["optimised_at"], settings.optimise_every):
         return "optimise_prompts"
-    if _due(episodes, progress["tended_at"], settings.tend_every):
+    if settings.memories and _due(episodes, progress["tended_at"], settings.tend_every):
         return "tend_memory"
     every = settings.measure_every
     is_point = done == total_batches or (every > 0 and done % every == 0)

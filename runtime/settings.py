@@ -144,8 +144,8 @@ class Settings(BaseSettings):
     optimise_every: int = Field(0, ge=0)
     """Optimise prompts every n train episodes; 0: never."""
     optimiser: OptimiserSettings = OptimiserSettings()
-    tend_every: int = Field(0, ge=0)
-    """Tend the memory every n train episodes; 0: never."""
+    tend_every: int = Field(100, ge=0)
+    """Tend the memory every n train episodes: credit, retire, decay, consolidate; 0: never."""
     memories: int = Field(3, ge=0, le=50)
     """Memories shown to the model per episode; 0: none."""
     memory: Literal["run", "home"] = "run"

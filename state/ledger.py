@@ -51,6 +51,17 @@ class Outcome(TypedDict):
     report: NotRequired[str]  # content address of the final attempt's report; "" when nothing was executed
 
 
+class Trained(TypedDict):
+    """What a finished train episode says of the memories that it was shown."""
+
+    episode_id: str
+    task: str  # content address
+    batch: int
+    attempts: int
+    reward: float
+    memories: list[str]  # ids that the model was shown
+
+
 class Failure(TypedDict):
     """An episode that has no result because something other than the program broke."""
 

@@ -9,6 +9,7 @@ from state.errors import SetupError
 from storage.tables import (
     cached_answers,
     home_meta,
+    memory_groups,
     metadata,
     model_use,
     optimisation_steps,
@@ -30,12 +31,25 @@ def _model_use(connection: Connection) -> None:
     metadata.create_all(connection, [model_use, cached_answers, traces])
 
 
+def _memory_care(connection: Connection) -> None:
+    """Give uses of memories, and groups, a place in a learning run; groups are derived and are made anew."""
+    for column in (
+        "seq INTEGER NOT NULL DEFAULT 0",
+        "run_id VARCHAR(64) NOT NULL DEFAULT ''",
+        "batch INTEGER NOT NULL DEFAULT 0",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE memory_uses ADD COLUMN {column}")
+    memory_groups.drop(connection)
+    metadata.create_all(connection)
+
+
 # One step per version after the first: MIGRATIONS[n] brings version n + 1 to n + 2.
 # A step that only adds tables makes those that are missing.
 MIGRATIONS: list[Callable[[Connection], None]] = [
     _optimisations,
     _model_use,
     metadata.create_all,  # forks, questions
+    _memory_care,
 ]
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 

@@ -251,6 +251,15 @@ embedding_cache = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 
+# Further learning runs for which a memory is out of default searches: `hidden_*` above has room for the first.
+memory_hidings = Table(
+    "memory_hidings",
+    metadata,
+    Column("memory_id", String(64), primary_key=True),
+    Column("run_id", String(64), primary_key=True),
+    Column("batch", Integer, nullable=False),
+)
+
 # Which episode was shown which memory, and what reward it ended with.
 memory_uses = Table(
     "memory_uses",
@@ -260,14 +269,28 @@ memory_uses = Table(
     Column("reward", Float),  # in [0, 1]; None where only the use is known
     Column("baseline", Float),  # what such an episode gets without this memory
     Column("at", Float, nullable=False),
+    Column("seq", Integer, nullable=False, server_default="0"),  # runs whose watermark is as high know of it
+    Column("run_id", String(64), nullable=False, server_default=""),  # and later batches of this run
+    Column("batch", Integer, nullable=False, server_default="0"),
 )
 
-# Which memories are alike, as of the last time they were tended.
+# Which memories are alike, as of a round of care; the last two rounds of a run, so that a repeated one ends the same.
 memory_groups = Table(
     "memory_groups",
     metadata,
+    Column("run_id", String(64), primary_key=True),  # "" outside of a run
+    Column("batch", Integer, primary_key=True),
     Column("memory_id", String(64), primary_key=True),
     Column("group_id", String(64), nullable=False),  # the id of the memory it formed around
+)
+
+# What the memory care of a learning run did.
+care_rounds = Table(
+    "care_rounds",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("batch", Integer, primary_key=True),  # train batches before it
+    Column("counts", Text, nullable=False),  # JSON: name -> number
 )
 
 memory_links = Table(

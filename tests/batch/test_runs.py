@@ -192,7 +192,8 @@ def test_memory_care_runs_on_a_thread_of_its_own(tmp_path: Path, adder: Loopback
     saver = open_saver(tmp_path / "home")
     kept = _last_state(saver, f"{summary.run['run_id']}:tend_memory:000006")
     close_saver(saver)
-    assert kept["memories"] > 0
+    assert kept["groups"] > 0
+    assert [counts["groups"] for _, counts in summary.care] == [kept["groups"]]
 
 
 def _last_state(saver: SqliteSaver, thread_id: str) -> dict[str, Any]:

@@ -6,15 +6,15 @@ from random import Random
 import numpy as np
 import pytest
 
-from memory.care import FOLDS_FROM, KEPT_OF_GROUP, Tended, tend
+from memory.care import Tended, tend
 from memory.clusters import clustered
+from memory.consolidation import FOLDS_FROM, KEPT_OF_GROUP
 from memory.embedders import HashedEmbedder
 from memory.index import Sight
-from memory.lifecycle import DAY_S, Track, note_uses, retention
+from memory.lifecycle import DAY_S, Now, Track, Use, note_uses, retention
 from memory.recall import Recall
 from memory.record import Draft, Scope
 from memory.records import Records
-from memory.writer import Moment
 from storage.engine import Home
 
 ANN = Scope(user="ann")
@@ -49,8 +49,12 @@ def episodes(topic: str, count: int, start: int = 0) -> list[Draft]:
     return [Draft(text=text, cause=text, scope=ANN, kind="episodic") for text in texts]
 
 
-def round_of(records: Records, recall: Recall, **moment: object) -> Tended:
-    return tend(records, recall, ANN, **moment)  # type: ignore[arg-type]
+def round_of(records: Records, recall: Recall, now: Now | None = None) -> Tended:
+    return tend(records, recall, ANN, now=now)
+
+
+def use(memory_id: str, cause: str, reward: float | None = None, baseline: float | None = None) -> list[Use]:
+    return [Use(memory_id, cause, reward, baseline)]
 
 
 def states(records: Records, recall: Recall) -> dict[str, str]:
@@ -61,16 +65,16 @@ def test_retention_falls_with_time_and_slower_after_use(records: Records) -> Non
     (memory_id,) = records.add([skill("sort")])
     record = records.get([memory_id])[memory_id]
     day_100 = 100 * DAY_S
-    assert retention(record, Track(), 0.0) == 1.0
-    assert retention(record, Track(uses=3), day_100) > retention(record, Track(), day_100)
-    assert retention(record, Track(uses=1, last_used_at=day_100), day_100) == 1.0
+    assert retention(record, Track(), Now(0.0)) == 1.0
+    assert retention(record, Track(uses=3), Now(day_100)) > retention(record, Track(), Now(day_100))
+    assert retention(record, Track(uses=1, age=0.0), Now(day_100)) == 1.0
 
 
 def test_what_is_not_used_decays_and_the_next_use_restores_it(records: Records, recall: Recall, clock: Clock) -> None:
     (memory_id,) = records.add([skill("sort")])
     clock.now = 400 * DAY_S
     assert round_of(records, recall).states == {"active -> decayed": 1}
-    note_uses(records.home, [memory_id], cause="e1", reward=None, baseline=None, at=clock.now)
+    note_uses(records.home, use(memory_id, "e1"), at=clock.now)
     assert round_of(records, recall).states == {"decayed -> active": 1}
 
 
@@ -80,14 +84,14 @@ def test_a_memory_that_lowers_rewards_is_retired_within_fifty_uses(records: Reco
     for number in range(50):
         for memory_id, rate in ((harmful, 0.4), (harmless, 0.7)):
             reward = float(draws.random() < rate)
-            note_uses(records.home, [memory_id], cause=f"e{number}", reward=reward, baseline=0.7, at=0.0)
+            note_uses(records.home, use(memory_id, f"e{number}", reward, 0.7), at=0.0)
     round_of(records, recall)
     assert states(records, recall) == {"harmful": "archived", "harmless": "active"}
 
 
 def test_the_same_episode_counts_once(records: Records) -> None:
     (memory_id,) = records.add([skill("sort")])
-    noted = [note_uses(records.home, [memory_id], cause="e", reward=1.0, baseline=0.5, at=0.0) for _ in range(2)]
+    noted = [note_uses(records.home, use(memory_id, "e", 1.0, 0.5), at=0.0) for _ in range(2)]
     assert noted == [1, 0]
 
 
@@ -124,7 +128,7 @@ def test_another_run_does_not_see_what_a_run_changes(records: Records, recall: R
     records.add(episodes(TOPICS[0], 20))
     watermark = recall.last()
     sight = Sight(watermark=watermark, run_id="mine", batch=3)
-    round_of(records, recall, sight=sight, moment=Moment("mine", 2))
+    round_of(records, recall, Now(0.0, sight))
     assert len(recall.listed(ANN, sight=sight)) == KEPT_OF_GROUP + 1
     assert len(recall.listed(ANN, sight=replace(sight, run_id="other"))) == 20
 
@@ -133,7 +137,7 @@ def test_of_skills_that_do_the_same_the_most_useful_stay(records: Records, recal
     same = [replace(skill("sort"), cause=str(number), code=f"pass  # {number}") for number in range(4)]
     memory_ids = records.add(same)
     for number in range(10):
-        note_uses(records.home, memory_ids[2:3], cause=f"e{number}", reward=1.0, baseline=0.5, at=0.0)
+        note_uses(records.home, use(memory_ids[2], f"e{number}", 1.0, 0.5), at=0.0)
     round_of(records, recall)
     assert memory_ids[2] in [record.memory_id for record in recall.listed(ANN, sight=Sight())]
     assert len(recall.listed(ANN, sight=Sight())) == 2

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 
 from memory.caching import HitRate, kept_rates
-from memory.lifecycle import note_uses
+from memory.lifecycle import Use, note_uses
 from memory.overview import memory_map, stats
 from memory.recall import Recall, Search
 from memory.record import Draft, Scope
@@ -16,7 +16,7 @@ def test_stats_count_kinds_states_and_uses(records: Records, recall: Recall) -> 
     one, _ = records.add([Draft(text=text, cause=text, scope=ANN) for text in ("tea", "coffee")])
     with records.changing() as writer:
         writer.move(writer.read([one])[one], "archived", cause="test")
-    note_uses(records.home, [one], cause="e", reward=None, baseline=None, at=0.0)
+    note_uses(records.home, [Use(one, "e", None, None)], at=0.0)
     found = stats(records, recall, ANN)
     assert (found["memories"], found["uses"], found["scopes"]) == (2, 1, {"user=ann": 2})
     assert found["counts"] == {"semantic": {"archived": 1, "active": 1}}

@@ -142,16 +142,13 @@ def test_care_between_two_batches_is_seen_by_the_later_one_only(store: MemorySto
     for number in range(20):
         store.add(draft(f"sorting a list of numbers, attempt {number}", batch=0))
     before, after = ({"watermark": 0, "run_id": "run", "batch": batch} for batch in (1, 2))
-    (summary,) = store.tend(after).summaries  # type: ignore[arg-type]
+    care = store.care(after, began=0.0, batch_s=0.0)  # type: ignore[arg-type]
+    care.cluster()
+    care.consolidate()
+    (summary,) = care.log("consolidate", 0).added
     asked = query("attempts at sorting numbers", kinds=("semantic",))
     assert store.search({**asked, "horizon": before}) == []  # type: ignore[typeddict-item]
     assert [hit["memory_id"] for hit in store.search({**asked, "horizon": after})] == [summary]  # type: ignore[typeddict-item]
-
-
-def test_an_episode_that_is_replayed_notes_its_uses_once(store: MemoryStore) -> None:
-    memory_id = store.add(draft("sort"))
-    noted = [store.note_uses([memory_id], cause="episode", reward=1.0, baseline=0.5) for _ in range(2)]
-    assert noted == [1, 0]
 
 
 def test_a_closed_horizon_finds_what_was_written_before_its_first_search(store: MemoryStore) -> None:
