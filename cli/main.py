@@ -93,6 +93,9 @@ def run(  # noqa: PLR0913 - one parameter per option
         int | None, typer.Option(help="Optimise prompts every n train episodes; 0: never. [default: 0]")
     ] = None,
     memories: Annotated[int | None, typer.Option(help="Memories shown per episode; 0: none. [default: 3]")] = None,
+    recipes: Annotated[
+        int | None, typer.Option(help="Repairs of like failures shown with a failure. [default: 0]")
+    ] = None,
     memory: Annotated[
         str | None,
         typer.Option(help="Start with nothing (run), or with what earlier runs remembered (home). [default: run]"),
@@ -162,6 +165,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         "skills": False if no_skills else None,
         "draw": draw,
         "optimise_every": optimise_every,
+        "recipes": recipes,
         "memory": memory,
         "prompts": prompts,
         "tend_every": tend_every,

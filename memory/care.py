@@ -22,7 +22,7 @@ from memory.lifecycle import (
     tracks,
 )
 from memory.recall import Recall
-from memory.record import HIDDEN_STATES, MemoryState, Record, Scope
+from memory.record import HIDDEN_STATES, RECIPE, MemoryState, Record, Scope
 from memory.records import Records
 from memory.writer import CHUNK, Moment, Writer
 from storage.tables import memory_groups, memory_log, memory_origins
@@ -30,7 +30,6 @@ from storage.tables import memory_groups, memory_log, memory_origins
 EVERYTHING = 2**31
 KEPT_VERSIONS = 2  # skills that do the same thing
 MOST_SKILLS = 1_000  # in sight: a search takes longer with every further one, and finds less that fits
-RECIPE = "recipe"  # attribute of a memory that tells how a failure was repaired
 
 Moves = dict[str, tuple[MemoryState, str]]  # by memory: its new state, and why
 

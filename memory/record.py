@@ -18,6 +18,7 @@ KINDS: tuple[MemoryKind, ...] = ("episodic", "semantic", "procedural")
 MemoryState: TypeAlias = Literal["active", "decayed", "consolidated", "archived"]
 HIDDEN_STATES: frozenset[str] = frozenset({"consolidated", "archived"})
 
+RECIPE = "recipe"  # attribute of a memory that tells how a failure was repaired
 NO_ORIGIN: Origin = {"run_id": "", "batch": 0, "episode_id": ""}
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -131,6 +132,7 @@ def draft_from(item: MemoryDraft, scope: Scope) -> Draft:
         text=item["text"], cause=item["cause"], scope=scope, kind=item["kind"], code=item["code"],
         entry_point=item["entry_point"], signature=item["signature"], importance=item["importance"],
         thread=item["origin"]["episode_id"], origin=item["origin"],
+        attributes={RECIPE: True} if item.get("recipe") else NOTHING,
     )  # fmt: skip
 
 

@@ -6,14 +6,18 @@ from collections.abc import Callable, Sequence
 from memory.care import Care
 from memory.embedders import Embedder
 from memory.embeddings import Embeddings
+from memory.filters import parsed
 from memory.index import sight_of
 from memory.lifecycle import Now
 from memory.recall import Hit, Recall, Search
-from memory.record import LOOP_SCOPE, Scope, draft_from
+from memory.record import LOOP_SCOPE, NOTHING, RECIPE, Scope, draft_from
 from memory.records import Records
 from state.errors import RatchetError
 from state.memory_item import Horizon, MemoryDraft, MemoryHit, MemoryQuery
 from storage.engine import Home
+
+_RECIPES = parsed({RECIPE: "*"}) or NOTHING
+_NO_RECIPES = parsed({"NOT": {RECIPE: "*"}}) or NOTHING
 
 
 class MemoryStore:
@@ -47,7 +51,10 @@ class MemoryStore:
         """Return the best memories inside the query's horizon, best first, ties by id."""
         sight = sight_of(query["horizon"], query["kinds"])
         closed = query.get("closed", False)
-        search = Search(text=query["text"], scope=self.scope, sight=sight, limit=query["limit"], closed=closed)
+        search = Search(
+            text=query["text"], scope=self.scope, sight=sight, limit=query["limit"], closed=closed,
+            filters=_RECIPES if query.get("recipes") else _NO_RECIPES if "semantic" in query["kinds"] else NOTHING,
+        )  # fmt: skip
         return [_hit(hit) for hit in self.recall.search(search)]
 
     def get(self, memory_ids: Sequence[str]) -> list[MemoryHit]:

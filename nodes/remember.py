@@ -1,19 +1,24 @@
 """Write down what the episode taught."""
 
+import json
+from difflib import unified_diff
 from typing import NotRequired, TypedDict
 
 from langgraph.runtime import Runtime
 
+from prompts.outcome import shape_of_failure
 from runtime.context import Context
 from state.decision import Decision
 from state.episode import Attempt, EpisodeSpec, final_attempt
-from state.memory_item import MemoryDraft
+from state.memory_item import MemoryDraft, MemoryKind
 from state.review import Review
 from state.reward import Reward
 from state.task import Task
 from state.verdict import solved
-from storage.contents import digest_of
-from tasks.describe import description
+from storage.contents import ContentStore, digest_of
+from tasks.describe import description, failure_description
+
+MOST_CHANGED = 40  # lines: what changes more is another program, not a repair
 
 
 class RememberReads(TypedDict):
@@ -33,7 +38,7 @@ class RememberWrites(TypedDict):
 
 
 def remember(state: RememberReads, runtime: Runtime[Context]) -> RememberWrites:
-    """Write an episodic memory, and a procedural one when the program passed every test.
+    """Write an episodic memory, a procedural one when the program passed every test, and how a failure was repaired.
 
     Only train tasks teach: a held-out episode leaves nothing, and neither does one that a person rejected. The causes
     make the ids, so a replay writes nothing new.
@@ -47,6 +52,7 @@ def remember(state: RememberReads, runtime: Runtime[Context]) -> RememberWrites:
     final = final_attempt(state["attempts"])
     if final["report"] is not None and solved(final["report"]):
         drafts.append(_skill(state, task, context.contents.get(final["code"])))
+        drafts += _recipe(state, task, final, context.contents)
     return {"remembered": context.memory.add_all(drafts)}
 
 
@@ -68,11 +74,29 @@ def _skill(state: RememberReads, task: Task, code: str) -> MemoryDraft:
     return {**draft, "code": code, "entry_point": task["entry_point"], "signature": signature}
 
 
-def _draft(state: RememberReads, kind: str, *, cause: str, text: str) -> MemoryDraft:
+def _recipe(state: RememberReads, task: Task, fixed: Attempt, contents: ContentStore) -> list[MemoryDraft]:
+    """Return how the failure before a program that passed was repaired; [] for no failure, and for a new program.
+
+    It holds how tests failed, never what they expect, and the lines that the repair changed.
+    """
+    failed = next((attempt for attempt in state["attempts"] if attempt["index"] == fixed["index"] - 1), None)
+    if failed is None or failed["finish"] == "declined" or not failed["report"] or solved(failed["report"]):
+        return []
+    before, after = contents.get(failed["code"]), contents.get(fixed["code"])
+    changed = list(unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm=""))[2:]
+    if not changed or len(changed) > MOST_CHANGED:
+        return []
+    shape = shape_of_failure(json.loads(contents.get(failed["report"]["report"]))["verdicts"])
+    cause = f"{task['digest']}:{failed['code']}:{fixed['code']}"
+    draft = _draft(state, "semantic", cause=cause, text=failure_description(task, shape))
+    return [{**draft, "code": "\n".join(changed), "recipe": True}]
+
+
+def _draft(state: RememberReads, kind: MemoryKind, *, cause: str, text: str) -> MemoryDraft:
     episode = state["episode"]
     horizon = episode["horizon"]
     return {
-        "kind": "episodic" if kind == "episodic" else "procedural",
+        "kind": kind,
         "cause": cause,
         "text": text,
         "code": "",

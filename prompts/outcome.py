@@ -2,7 +2,7 @@
 
 import builtins
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from prompts.render import example_line
 from state.task import Task
@@ -27,6 +27,11 @@ def outcome_text(task: Task, verdicts: Sequence[Verdict], limit: str, cpu_s: flo
     told = verdicts if with_hidden else visible
     hidden = [v for v in told if not v["visible"]]
     return "\n".join([*_visible_failures(task, visible), *_hidden_shape(hidden), *_limit(limit, told, cpu_s)])
+
+
+def shape_of_failure(verdicts: Iterable[Verdict]) -> str:
+    """Say how tests failed, each way once, without their inputs and what they expect; "" when all passed."""
+    return ", ".join(sorted({_kind(v) for v in verdicts if v["status"] != "passed"}))
 
 
 def _visible_failures(task: Task, verdicts: Sequence[Verdict]) -> list[str]:

@@ -148,6 +148,8 @@ class Settings(BaseSettings):
     """Tend the memory every n train episodes: credit, retire, decay, consolidate; 0: never."""
     memories: int = Field(3, ge=0, le=50)
     """Memories shown to the model per episode; 0: none."""
+    recipes: int = Field(0, ge=0, le=10)
+    """Repairs of like failures shown to the model when a program failed; 0: none (docs/memory.md#recipes)."""
     memory: Literal["run", "home"] = "run"
     """What a run starts with: nothing, so that runs can be compared, or what earlier runs of the home remembered."""
     ask: list[Literal["remember"]] = Field(default_factory=list)

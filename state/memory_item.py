@@ -21,11 +21,12 @@ class MemoryDraft(TypedDict):
     kind: MemoryKind
     cause: str  # what brought it about: with the kind it makes the id
     text: str  # what it is found by
-    code: str  # verified code of a procedural memory; "" otherwise
+    code: str  # verified code of a procedural memory, what a repair changed; "" otherwise
     entry_point: str
     signature: str
     importance: float  # in [0, 1]
     origin: Origin
+    recipe: NotRequired[bool]  # it tells how a failure was repaired; `code` is the difference
 
 
 class MemoryHit(TypedDict):
@@ -58,4 +59,5 @@ class MemoryQuery(TypedDict):
     kinds: list[MemoryKind]
     limit: int
     horizon: Horizon
+    recipes: NotRequired[bool]  # look for repairs of failures only; otherwise for everything else
     closed: NotRequired[bool]  # all that the horizon shows has been written: searches need not look for more

@@ -14,6 +14,11 @@ def description(task: Task) -> str:
     return described(task["prompt"], task["entry_point"])
 
 
+def failure_description(task: Task, shape: str) -> str:
+    """Return what the repair of a failure is found by: how tests failed, and what the task is."""
+    return f"{shape}: {description(task)}"
+
+
 @lru_cache(maxsize=1024)  # an episode asks when it retrieves and twice when it remembers
 def described(prompt: str, entry_point: str) -> str:
     """Return the same of a prompt that is no task yet."""
