@@ -78,6 +78,7 @@ def conditions_of(services: Services) -> str:
                 "attempts": settings.attempts,
                 "memories": settings.memories,
                 "recipes": settings.recipes,
+                "prior": settings.prior.model_dump(),
                 "shuffle_memories": settings.shuffle_memories,
                 "skills": settings.skills,
                 "sandbox": settings.sandbox.model_dump(),

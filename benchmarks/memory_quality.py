@@ -9,10 +9,6 @@ Without files it measures two sets of its own, made anew on every machine from a
   they rank engines; they do not predict a figure. --seeds says which: weights were chosen on 0-9.
 Each also with one edit in half of the longer words of every question ("typos").
 
-With --episodes N it measures lifecycle instead: N episodes over tasks of 40 families, each shown the two best skills
-and writing an episode and, when solved, a skill; 5 % of the skills are harmful. Once with care every 100 episodes, once
-without: what is in sight, how long a search takes, how often the best skill found is of the right family and good.
-
 A corpus file has one object per line: {"documents": [{"id", "text", "thread", "attributes"}], "questions": [{"text",
 "evidence": [ids]}]}; every line is a scope of its own. `recall@k` is the share of a question's evidence in the first k.
 """
@@ -33,10 +29,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.dialogues import Conversation
-from memory.care import tend
 from memory.embedders import HashedEmbedder
-from memory.index import Sight
-from memory.lifecycle import note_uses
 from memory.ranking import Weights
 from memory.recall import Recall, Search
 from memory.record import Draft, Scope
@@ -76,15 +69,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE.jsonl")
     parser.add_argument("--most", type=int, default=500, help="questions per set")
-    parser.add_argument(
-        "--episodes", type=int, default=0, metavar="N", help="simulate N episodes with and without care"
-    )
     parser.add_argument("--seeds", default="100-119", metavar="FIRST-LAST", help="of the generated dialogues")
     arguments = parser.parse_args()
-    if arguments.episodes:
-        simulate(arguments.episodes, care=True)
-        simulate(arguments.episodes, care=False)
-        return
     first, _, last = arguments.seeds.partition("-")
     talks = [(seed, Conversation(seed)) for seed in range(int(first), int(last) + 1)]
     groups = {path.name: list(read(path)) for path in arguments.corpus} or {
@@ -202,74 +188,6 @@ def functions(path: Path) -> Iterator[tuple[str, str, str]]:
             node.body, node.decorator_list, node.returns = node.body[1:], [], None
             if len(question.split()) >= 6:
                 yield node.name, question, ast.unparse(node)
-
-
-SCOPE = Scope(project="simulation")
-VERBS = ("sort", "merge", "count", "filter", "parse", "reverse", "group", "rotate")
-THINGS = ("intervals", "strings", "matrices", "dates", "graphs")
-
-
-class Clock:
-    """A quarter of an hour an episode."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def simulate(episodes: int, *, care: bool) -> None:
-    """Run episodes against the memory and print a line per tenth of them."""
-    print(f"\n## {episodes} episodes {'with' if care else 'without'} care every 100")
-    print("episode   in sight  skills  harmful found  right skill first  search ms")
-    with tempfile.TemporaryDirectory() as folder:
-        home, clock, rng = open_home(Path(folder)), Clock(), random.Random(3)
-        records, recall = Records(home, now=clock), Recall(home, now=clock)
-        seen: list[tuple[bool, bool, float]] = []
-        for number in range(episodes):
-            clock.now = number * 900.0
-            seen.append(episode(records, recall, rng, number))
-            if care and number % 100 == 99:
-                tend(records, recall, SCOPE)
-            if number % (episodes // 10) == episodes // 10 - 1:
-                visible = recall.listed(SCOPE, sight=Sight(), limit=10**6)
-                skills = sum(record.kind == "procedural" for record in visible)
-                right, harmful, took = (np.mean([one[at] for one in seen]) for at in range(3))
-                print(f"{number + 1:7} {len(visible):10} {skills:7} {harmful:14.3f} {right:18.3f} {took * 1e3:10.2f}")
-                seen.clear()
-        recall.close()
-        home.close()
-
-
-def episode(records: Records, recall: Recall, rng: random.Random, number: int) -> tuple[bool, bool, float]:
-    """Run one episode; return whether the best skill was right, whether a harmful one was shown, and the time."""
-    verb, thing = rng.choice(VERBS), rng.choice(THINGS)
-    family = f"{verb} {thing}"
-    text = f"{family}: write a function that can {verb} a list of {thing}, variant {rng.randint(0, 9)}"
-    started = time.process_time()
-    search = Search(text=text, scope=SCOPE, sight=Sight(kinds=("procedural",)), limit=2)
-    shown = [hit.record for hit in recall.search(search)]
-    took = time.process_time() - started
-    good = [one.attributes["family"] == family and not one.attributes["harmful"] for one in shown]
-    harmful = any(one.attributes["harmful"] for one in shown)
-    solved = rng.random() < (0.35 if harmful else 0.85 if any(good) else 0.6)
-    cause = f"episode {number}"
-    note_uses(
-        records.home,
-        [one.memory_id for one in shown],
-        cause=cause,
-        reward=float(solved),
-        baseline=0.6,
-        at=records.now(),
-    )
-    drafts = [Draft(text=f"{text}: {'solved' if solved else 'failed'}", cause=cause, scope=SCOPE, kind="episodic")]
-    if solved:
-        attributes = {"family": family, "harmful": rng.random() < 0.05}
-        drafts.append(
-            Draft(text=text, cause=f"{cause} skill", scope=SCOPE, kind="procedural", code=cause, attributes=attributes)
-        )
-    records.add(drafts)
-    return bool(good and good[0]), harmful, took
 
 
 if __name__ == "__main__":

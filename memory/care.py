@@ -67,6 +67,7 @@ class Care:
         recipes = {one for one, record in self.recall.records(shown).items() if RECIPE in record.attributes}
         uses = uses_of(new, window, recipes)
         note_uses(self.records.home, uses, at=self.records.now(), moment=self.now.moment)
+        self.recall.worth.clear()
         return len(uses)
 
     def retire(self) -> None:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, true
 
 from memory.index import Sight
 from memory.log import tail
@@ -22,7 +22,7 @@ KEPT_IMPORTANCE = 0.9  # what a user or an agent said, and matters this much, ne
 EPISODE_S = 3_600.0  # what a train episode counts for: inside a run, time is what happens in it
 LEAST_USES = 8  # nothing is concluded from fewer rewards
 LAST_USES = 64  # rewards per memory and run that are kept: what a memory was worth long ago says little
-CONFIDENCE = 1.8  # standard errors: a harmless memory is retired about once in thirty looks
+CONFIDENCE = 2.4  # standard errors; of 1.8, 2.4 and 3.0 it erred rarely and was as quick: docs/memory.md#lifecycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +131,29 @@ def _drop_old(connection: Connection, memory_ids: Sequence[str], moment: Moment)
 def tracks(home: Home, memory_ids: Sequence[str], now: Now) -> dict[str, Track]:
     """Return what each memory was used for, as far as is in sight; those never used are left out."""
     found: dict[str, Track] = {}
-    c, sight = memory_uses.c, now.sight
-    query = select(c.memory_id, c.reward, c.baseline, c.run_id, c.batch, c.at).order_by(c.memory_id, c.cause)
-    if sight.watermark is not None:
-        own = and_(c.run_id == sight.run_id, c.run_id != "", c.batch < sight.batch)
-        query = query.where(or_(c.seq <= sight.watermark, own))
+    c = memory_uses.c
+    query = select(c.memory_id, c.reward, c.baseline, c.run_id, c.batch, c.at).where(_known(now.sight))
     with home.reading() as connection:
         for part in _parts(memory_ids):
-            for row in connection.execute(query.where(c.memory_id.in_(part))):
-                found[row.memory_id] = _with_use(
-                    found.get(row.memory_id, Track()), row.reward, row.baseline, now.age(row.run_id, row.batch, row.at)
-                )
+            chosen = query.where(c.memory_id.in_(part)).order_by(c.memory_id, c.cause)
+            for memory_id, reward, baseline, *place in connection.execute(chosen):
+                old = found.get(memory_id, Track())
+                found[memory_id] = _with_use(old, reward, baseline, now.age(*place))
     return found
+
+
+def count_uses(home: Home, sight: Sight) -> int:
+    """Return how many uses are in sight."""
+    with home.reading() as connection:
+        return connection.execute(select(func.count()).select_from(memory_uses).where(_known(sight))).scalar_one()
+
+
+def _known(sight: Sight) -> ColumnElement[bool]:
+    c = memory_uses.c
+    if sight.watermark is None:
+        return true()
+    own = and_(c.run_id == sight.run_id, c.run_id != "", c.batch < sight.batch)
+    return or_(c.seq <= sight.watermark, own)
 
 
 def _with_use(track: Track, reward: float | None, baseline: float | None, age: float) -> Track:

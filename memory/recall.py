@@ -13,6 +13,8 @@ from memory.dense import EXACT_ROWS, Vector
 from memory.embeddings import Embeddings
 from memory.filters import Group, parsed
 from memory.index import Asked, ScopeIndex, Sight
+from memory.lifecycle import Now, Track
+from memory.prior import CANDIDATES, Prior, Worth
 from memory.question import question_of
 from memory.ranking import WEIGHTS, Scored, Weights
 from memory.reader import Reader
@@ -41,6 +43,8 @@ class Search:
     filters: Filters = field(default_factory=lambda: NOTHING)
     weights: Weights | None = None  # None: what the question's intent calls for
     closed: bool = False  # all that the sight shows has been written
+    prior: Prior = field(default_factory=Prior)
+    batch_s: float = 0.0  # for how many seconds a batch of a learning run counts: what recency is measured in
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Recall:
         self.mirror = ChromaMirror(home) if embeddings else None
         self._now = now
         self._reader = Reader(home)
+        self.worth = Worth(home)
         self._lock = threading.Lock()
         self._indexes: OrderedDict[Scope, ScopeIndex] = OrderedDict()
         self._followed: tuple[tuple[Scope, Sight] | None, float] = (None, 0.0)  # the last search's sight, and when
@@ -82,13 +87,16 @@ class Recall:
         wanted = search.offset + search.limit
         if search.limit <= 0:
             return []
-        limit = max(wanted, PHRASE_CANDIDATES) if question.phrases else wanted
+        weighed = wanted * CANDIDATES if search.prior else wanted
+        limit = max(weighed, PHRASE_CANDIDATES) if question.phrases else weighed
         vector = self._embeddings.of([search.text])[0] if self._embeddings and weights.dense else None
         near = self._near(index, vector) if vector is not None else ()
         asked = Asked(limit, parsed(search.filters), self._now(), vector, near)
         found = index.search(question, weights, search.sight, asked)
         if question.phrases:
             found = self._quoting(found, question.phrases)
+        if search.prior:
+            return self._weighed(self._hits(found), search)[search.offset : wanted]
         return self._hits(found[search.offset : wanted])
 
     def listed(
@@ -187,6 +195,18 @@ class Recall:
     def _hits(self, found: Sequence[Scored]) -> list[Hit]:
         records = self._reader.records([scored.memory_id for scored in found])
         return [Hit(records[s.memory_id], s.score, s.parts) for s in found if s.memory_id in records]
+
+    def _weighed(self, hits: Sequence[Hit], search: Search) -> list[Hit]:
+        """Let what is known of the memories before the question raise or lower their scores."""
+        # inside a run, what was there before counts as new when the run began, whatever the clock says
+        now = Now(self._now() if search.sight.watermark is None else 0.0, search.sight, search.batch_s)
+        known = self.worth.of([hit.record for hit in hits], now)
+        found = []
+        for hit in hits:
+            shares = search.prior.shares(hit.record, known.get(hit.record.memory_id, Track()), now)
+            parts = {name: round(hit.score * share, 4) for name, share in shares.items()}
+            found.append(Hit(hit.record, hit.score * (1 + sum(shares.values())), {**hit.parts, **parts}))
+        return sorted(found, key=lambda hit: (-hit.score, hit.record.memory_id))
 
     def _quoting(self, found: Sequence[Scored], phrases: Sequence[tuple[str, ...]]) -> list[Scored]:
         """Put what holds the quotations word for word first; when nothing does, nothing changes."""

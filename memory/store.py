@@ -8,12 +8,14 @@ from memory.embedders import Embedder
 from memory.embeddings import Embeddings
 from memory.filters import parsed
 from memory.index import sight_of
-from memory.lifecycle import Now
+from memory.lifecycle import Now, count_uses
+from memory.prior import Prior
 from memory.recall import Hit, Recall, Search
 from memory.record import LOOP_SCOPE, NOTHING, RECIPE, Scope, draft_from
 from memory.records import Records
 from state.errors import RatchetError
 from state.memory_item import Horizon, MemoryDraft, MemoryHit, MemoryQuery
+from storage.contents import digest_of
 from storage.engine import Home
 
 _RECIPES = parsed({RECIPE: "*"}) or NOTHING
@@ -30,8 +32,13 @@ class MemoryStore:
         scope: Scope = LOOP_SCOPE,
         now: Callable[[], float] = time.time,
         embedder: Embedder | None = None,
+        prior: Prior = Prior(),  # noqa: B008  frozen
+        batch_s: float = 0.0,
     ) -> None:
+        """prior: what counts besides the question. batch_s: for how many seconds a batch of a run counts."""
         self.scope = scope
+        self.prior = prior
+        self.batch_s = batch_s
         self.embeddings = Embeddings(home, embedder) if embedder else None
         self.records = Records(home, now=now, embeddings=self.embeddings)
         self.recall = Recall(home, now=now, embeddings=self.embeddings)
@@ -53,6 +60,7 @@ class MemoryStore:
         closed = query.get("closed", False)
         search = Search(
             text=query["text"], scope=self.scope, sight=sight, limit=query["limit"], closed=closed,
+            prior=self.prior, batch_s=self.batch_s,
             filters=_RECIPES if query.get("recipes") else _NO_RECIPES if "semantic" in query["kinds"] else NOTHING,
         )  # fmt: skip
         return [_hit(hit) for hit in self.recall.search(search)]
@@ -74,15 +82,18 @@ class MemoryStore:
 
         Two runs that see the same memories get the same digest, in whatever order they were written.
         """
-        return self.recall.index(self.scope).snapshot(sight_of(horizon))
+        shown = self.recall.index(self.scope).snapshot(sight_of(horizon))
+        if shown and self.prior.utility:  # then what is found depends on what was noted as well
+            return digest_of(f"{shown} {count_uses(self.records.home, sight_of(horizon))}")
+        return shown
 
-    def care(self, horizon: Horizon, *, began: float, batch_s: float) -> Care:
+    def care(self, horizon: Horizon, *, began: float) -> Care:
         """Return the steps of a round of care over what a horizon shows, between the batch before it and its own.
 
-        began: when the run began, in seconds since the epoch. batch_s: how long a batch counts, in seconds.
+        began: when the run began, in seconds since the epoch.
         The horizon's batch and later ones of its run see the changes; other runs that are under way do not.
         """
-        return Care(self.records, self.recall, self.scope, Now(began, sight_of(horizon), batch_s))
+        return Care(self.records, self.recall, self.scope, Now(began, sight_of(horizon), self.batch_s))
 
     def close(self) -> None:
         """Give back the connection that follows the log."""

@@ -7,6 +7,8 @@ from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
 from checkpoints.questions import Questions
 from memory.embedders import embedder_named
+from memory.lifecycle import EPISODE_S
+from memory.prior import Prior
 from memory.store import MemoryStore
 from models.cache import AnswerCache
 from models.factory import ModelSpec, address_of, make_model, model_id
@@ -121,7 +123,7 @@ def open_services(settings: Settings) -> Services:
         contents=contents,
         tasks=TaskShelf(contents),
         ledger=Ledger(home),
-        memory=MemoryStore(home, embedder=embedder),
+        memory=MemoryStore(home, embedder=embedder, prior=_prior(settings), batch_s=EPISODE_S * settings.batch_size),
         prompts=PromptRegistry(home),
         questions=Questions(home),
         optimisations=OptimisationLog(home),
@@ -134,6 +136,11 @@ def open_services(settings: Settings) -> Services:
         sandbox=LocalSandbox(require=settings.require_isolation),
         rewards=rewards,
     )
+
+
+def _prior(settings: Settings) -> Prior:
+    weights = settings.prior
+    return Prior(recency=weights.recency, importance=weights.importance, utility=weights.utility)
 
 
 @lru_cache(maxsize=1)

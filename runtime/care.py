@@ -1,7 +1,6 @@
 """The memory care of a run: what its steps share."""
 
 from memory.care import Care
-from memory.lifecycle import EPISODE_S
 from runtime.context import Context
 from state.memory_item import Horizon
 
@@ -10,4 +9,4 @@ def care_before(horizon: Horizon, context: Context) -> Care:
     """Return the round of care before a horizon's batch. Its time begins with the run, and counts in episodes."""
     run = context.ledger.run(horizon["run_id"])
     began = run["started_at"] if run else context.clock()
-    return context.memory.care(horizon, began=began, batch_s=EPISODE_S * context.settings.batch_size)
+    return context.memory.care(horizon, began=began)

@@ -90,6 +90,16 @@ class RoleSettings(BaseModel):
     key_env: str | None = None
 
 
+class PriorSettings(BaseModel):
+    """By how much of its score what is known of a memory before the question raises it; measured in docs/memory.md."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    recency: float = Field(default=0.0, ge=0, le=1)
+    importance: float = Field(default=0.0, ge=0, le=1)
+    utility: float = Field(default=0.0, ge=0, le=1)
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -148,6 +158,7 @@ class Settings(BaseSettings):
     """Tend the memory every n train episodes: credit, retire, decay, consolidate; 0: never."""
     memories: int = Field(3, ge=0, le=50)
     """Memories shown to the model per episode; 0: none."""
+    prior: PriorSettings = PriorSettings()
     recipes: int = Field(0, ge=0, le=10)
     """Repairs of like failures shown to the model when a program failed; 0: none (docs/memory.md#recipes)."""
     memory: Literal["run", "home"] = "run"

@@ -190,10 +190,10 @@ def test_memory_care_runs_on_a_thread_of_its_own(tmp_path: Path, adder: Loopback
     summary = run_once(tmp_path, adder, tend_every=6)
 
     saver = open_saver(tmp_path / "home")
-    kept = _last_state(saver, f"{summary.run['run_id']}:tend_memory:000006")
+    care = _last_state(saver, f"{summary.run['run_id']}:tend_memory:000006")
     close_saver(saver)
-    assert kept["groups"] > 0
-    assert [counts["groups"] for _, counts in summary.care] == [kept["groups"]]
+    assert care["groups"] > 0
+    assert [counts["groups"] for _, counts in summary.care] == [care["groups"]]
 
 
 def _last_state(saver: SqliteSaver, thread_id: str) -> dict[str, Any]:

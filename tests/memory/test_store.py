@@ -142,7 +142,7 @@ def test_care_between_two_batches_is_seen_by_the_later_one_only(store: MemorySto
     for number in range(20):
         store.add(draft(f"sorting a list of numbers, attempt {number}", batch=0))
     before, after = ({"watermark": 0, "run_id": "run", "batch": batch} for batch in (1, 2))
-    care = store.care(after, began=0.0, batch_s=0.0)  # type: ignore[arg-type]
+    care = store.care(after, began=0.0)  # type: ignore[arg-type]
     care.cluster()
     care.consolidate()
     (summary,) = care.log("consolidate", 0).added
