@@ -26,7 +26,7 @@ def command(tasks: Path, home: Path, base_url: str) -> list[str]:
     """Return the command that starts, or continues, the run."""
     return [
         sys.executable, "-m", "cli", "run", str(tasks), "--model", "openai:adder", "--base-url", base_url,
-        "--home", str(home), "--batch-size", "100", "--json",
+        "--home", str(home), "--batch-size", "100", "--tend-every", "20", "--json",
     ]  # fmt: skip
 
 
@@ -47,10 +47,16 @@ def ledger_rows(home: Path) -> list[dict[str, object]]:
 
 
 def memory_rows(home: Path) -> list[tuple[object, ...]]:
-    """Return id, kind, text and code of every memory, by id."""
+    """Return what the memory holds but for times: records with their states, groups, uses, and what care did."""
+    queries = (
+        "SELECT memory_id, kind, text, code, state, hidden_run, hidden_batch FROM memories ORDER BY memory_id",
+        "SELECT run_id, batch, memory_id, group_id FROM memory_groups ORDER BY 1, 2, 3",
+        "SELECT memory_id, cause, reward, baseline, run_id, batch FROM memory_uses ORDER BY 1, 2",
+        "SELECT run_id, batch, counts FROM care_rounds ORDER BY 1, 2",
+    )
     connection = sqlite3.connect(home / "ratchet.db")
     try:
-        return connection.execute("SELECT memory_id, kind, text, code FROM memories ORDER BY memory_id").fetchall()
+        return [row for query in queries for row in connection.execute(query)]
     finally:
         connection.close()
 
@@ -102,7 +108,7 @@ def main() -> None:
         "kills": options.kills,
         "episodes": len(ledger_rows(folder / "killed")),
         "ledger identical but for times": same_ledger,
-        "memories identical": same_memory,
+        "memories, groups, uses and care identical": same_memory,
         "finished episodes executed again": again,
         "model requests, undisturbed": undisturbed,
         "model requests, with kills": with_kills,

@@ -14,7 +14,7 @@ from cli.exits import EXIT_DONE, EXIT_NO_RESULT
 from cli.memory_home import OpenMemory, filters_of, opened_memory
 from cli.tables import stdout_console
 from memory.index import Sight
-from memory.lifecycle import Track, tracks
+from memory.lifecycle import DAY_S, Now, Track, tracks
 from memory.overview import memory_map, stats
 from memory.recall import Search
 from memory.record import KINDS, Record, Scope
@@ -99,7 +99,7 @@ def show_memory(name: str, home: Path | None, *, as_json: bool) -> None:
         record = memory.record(name)
         earlier = memory.records.earlier_texts(record.memory_id)
         links = {one: memory.records.linked(record.memory_id, one) for one in ("summarises", "supersedes")}
-        track = tracks(memory.home, [record.memory_id]).get(record.memory_id)
+        track = tracks(memory.home, [record.memory_id], Now(memory.records.now())).get(record.memory_id)
     if as_json:
         extra = {"earlier": [list(one) for one in earlier], **links, "track": asdict(track) if track else None}
         print(_json({**_plain(record), **extra}))
@@ -211,7 +211,7 @@ def _facts(record: Record) -> list[tuple[str, str]]:
 
 
 def _uses(track: Track) -> str:
-    said = f"{track.uses} times, last on {_day(track.last_used_at)}"
+    said = f"{track.uses} times, last {track.age / DAY_S:.1f} days ago"
     rewards = len(track.advantages)
     return f"{said}; mean advantage {track.mean:+.2f} over {rewards} rewards" if rewards else said
 

@@ -9,12 +9,15 @@ import pytest
 from memory.care import Tended, tend
 from memory.clusters import clustered
 from memory.consolidation import FOLDS_FROM, KEPT_OF_GROUP
+from memory.credit import Shown, uses_of
 from memory.embedders import HashedEmbedder
 from memory.index import Sight
-from memory.lifecycle import DAY_S, Now, Track, Use, note_uses, retention
-from memory.recall import Recall
+from memory.lifecycle import DAY_S, LAST_USES, Now, Track, Use, note_uses, retention, tracks
+from memory.prior import Prior
+from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
+from memory.writer import Moment
 from storage.engine import Home
 
 ANN = Scope(user="ann")
@@ -160,3 +163,77 @@ def test_groups_merge_when_they_become_alike_and_split_when_they_part() -> None:
     merged = clustered(ids, np.stack([one] * 8), split.groups)
     assert (split.split, sorted(map(len, split.members().values())), split.stability) == (1, [4, 4], 0.5)
     assert (merged.merged, list(merged.members())) == (1, ["id0"])
+
+
+def test_a_memory_is_judged_by_episodes_like_those_it_was_shown_to() -> None:
+    hard = [
+        Shown(f"h{n}", f"hard {n}", frozenset({"for hard tasks", *({"m"} if n < 8 else ())}), 0.2, False)
+        for n in range(16)
+    ]
+    easy = [Shown(f"e{n}", f"easy {n}", frozenset(), 1.0, False) for n in range(16)]
+    uses = [use for use in uses_of(hard, [*hard, *easy]) if use.memory_id == "m"]
+    assert all(use.baseline is not None and use.baseline < 0.5 for use in uses), "hard tasks are no fault of the memory"
+
+
+def test_a_recipe_is_compared_with_other_failed_first_programs() -> None:
+    repaired = [Shown(f"r{n}", f"t{n}", frozenset({"recipe"} if n % 2 else ()), 0.6, True) for n in range(6)]
+    at_once = [Shown(f"o{n}", f"u{n}", frozenset(), 1.0, False) for n in range(6)]
+    (baseline,) = {use.baseline for use in uses_of(repaired, [*repaired, *at_once], {"recipe"})}
+    assert baseline == pytest.approx(0.6)
+
+
+def test_without_other_episodes_nothing_is_concluded() -> None:
+    only = [Shown("e", "t", frozenset({"m"}), 0.0, False)]
+    assert uses_of(only, only) == [Use("m", "e", 0.0, None)]
+
+
+def test_the_last_uses_of_a_memory_are_kept(records: Records) -> None:
+    for number in range(LAST_USES + 10):
+        note_uses(records.home, use("m", f"e{number}", 1.0, 0.5), at=float(number))
+    assert tracks(records.home, ["m"], Now(100.0))["m"].uses == LAST_USES
+    assert tracks(records.home, ["m"], Now(100.0))["m"].age == 100.0 - (LAST_USES + 9)
+
+
+def test_what_a_run_noted_is_known_to_its_later_batches_and_to_later_runs(records: Records) -> None:
+    records.add([skill("before")])
+    note_uses(records.home, use("m", "e", 1.0, 0.5), at=0.0, moment=Moment("mine", 2))
+
+    def known(watermark: int, run_id: str, batch: int) -> bool:
+        return "m" in tracks(records.home, ["m"], Now(0.0, Sight(watermark=watermark, run_id=run_id, batch=batch)))
+
+    assert (known(0, "mine", 2), known(0, "mine", 3)) == (False, True)
+    assert not known(1, "other", 9), "a run that is under way"
+    records.add([skill("after")])
+    assert known(2, "other", 0)
+
+
+def test_two_runs_may_both_put_the_same_memory_away(records: Records, recall: Recall) -> None:
+    (memory_id,) = records.add([skill("sort")])
+    mine, other, third = (Sight(watermark=1, run_id=run, batch=3) for run in ("mine", "other", "third"))
+    for sight in (mine, other):
+        for number in range(10):
+            moment = Moment(sight.run_id, 1)
+            note_uses(records.home, use(memory_id, f"{sight.run_id} {number}", 0.0, 1.0), at=0.0, moment=moment)
+        round_of(records, recall, Now(0.0, sight))
+    assert [len(recall.listed(ANN, sight=sight)) for sight in (mine, other, third)] == [0, 0, 1]
+    assert Recall(records.home).listed(ANN, sight=other) == [], "an index that is built anew agrees"
+
+
+def test_inside_a_run_time_is_counted_in_batches(records: Records, recall: Recall, clock: Clock) -> None:
+    records.add([replace(skill("sort"), origin={"run_id": "mine", "batch": 0, "episode_id": ""})])
+    clock.now = 400 * DAY_S
+    sight = Sight(watermark=0, run_id="mine", batch=5)
+    assert round_of(records, recall, Now(0.0, sight, batch_s=DAY_S)).states == {}
+    assert round_of(records, recall, Now(0.0, replace(sight, batch=400), batch_s=DAY_S)).states == {
+        "active -> decayed": 1
+    }
+
+
+def test_proven_utility_raises_what_helps_and_says_so(records: Records, recall: Recall) -> None:
+    plain, useful = records.add([replace(skill("sort numbers"), cause=cause) for cause in ("plain", "useful")])
+    for number in range(20):
+        note_uses(records.home, use(useful, f"e{number}", 1.0, 0.2) + use(plain, f"e{number}", 0.0, 0.8), at=0.0)
+    hits = recall.search(Search(text="sort numbers", scope=ANN, prior=Prior(utility=0.3), limit=1))
+    assert [hit.record.memory_id for hit in hits] == [useful]
+    assert hits[0].parts["utility"] > 0
+    assert "utility" in hits[0].why

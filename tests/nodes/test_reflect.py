@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from nodes.reflect import reflect
+from nodes.retrieve import retrieve
 from prompts.outcome import MAX_EXAMPLES
+from runtime.context import Context
 from storage.contents import ContentStore
 
 
@@ -91,3 +93,30 @@ def test_a_handful_of_failing_examples_is_enough(outcome: Any, verdict_of: Any, 
 def test_an_example_of_several_asserts_is_named_by_the_one_that_failed(outcome: Any, verdict_of: Any) -> None:
     first, second = verdict_of(True, name="assert add(0, 0) == 0"), verdict_of(True, "failed", name="assert add(0, 1)")
     assert outcome(first, second) == "assert add(0, 1) failed"
+
+
+def test_a_like_failure_that_was_repaired_is_shown_where_asked_for(
+    episode_of: Any, task_of: Any, executed: Any, verdict_of: Any, runtime_with: Any, context: Context
+) -> None:
+    own, other = (
+        context.memory.add(
+            {
+                "kind": "semantic", "cause": text, "text": f"IndexError: {text}", "code": "-a\n+b", "entry_point": "",
+                "signature": "", "importance": 0.5, "recipe": True,
+                "origin": {"run_id": "run-1", "batch": 0, "episode_id": "e"},
+            }
+        )
+        for text in ("add: Return the sum of a and b.", "total: Return the sum of a list.")
+    )  # fmt: skip
+    horizon = {"watermark": 0, "run_id": "run-1", "batch": 1}
+    attempt = executed([verdict_of(True, "error", error_type="IndexError")])
+    state: Any = {
+        "episode": episode_of(task_of(), horizon=horizon, memory_snapshot="s"),
+        "memories": [{"memory_id": "m", "kind": "procedural", "score": 1.0}],
+        "attempts": [attempt],
+    }
+    shown = [memory["memory_id"] for memory in reflect(state, runtime_with({"recipes": 2}))["memories"]]
+    assert shown == ["m", other], "the task's own repair would give its solution away"
+    assert own not in shown
+    assert "memories" not in reflect(state, runtime_with({}))
+    assert retrieve(state, runtime_with({}))["memories"] == [], "recipes are for failures"

@@ -94,3 +94,35 @@ def test_a_model_that_declined_leaves_that_it_did_not_solve_the_task(
     }
     [hit] = context.memory.get(remember(state, runtime)["remembered"])
     assert hit["text"].endswith("not solved (not_run) with 1 attempt(s)")
+
+
+@pytest.fixture
+def repaired(
+    episode_of: Any, task_of: Any, executed: Any, verdict_of: Any, runtime: Any, context: Context
+) -> Callable[..., list[MemoryHit]]:
+    """Run `remember` on an episode whose first program failed and whose second one passed; return its recipes."""
+
+    def write(before: str, after: str = CODE, **episode: Any) -> list[MemoryHit]:
+        failed = executed([verdict_of(True), verdict_of(False, "error", error_type="IndexError")], code=before)
+        passed = executed([verdict_of(True), verdict_of(False)], code=after, index=1)
+        state: Any = {
+            "episode": episode_of(task_of(), **episode),
+            "attempts": [failed, passed],
+            "review": {"metrics": {"parameters": ["a", "b"]}},
+            "reward": {"total": 0.75},
+        }
+        return [one for one in context.memory.get(remember(state, runtime)["remembered"]) if one["kind"] == "semantic"]
+
+    return write
+
+
+def test_a_failure_that_was_repaired_leaves_its_shape_and_what_changed(repaired: Any) -> None:
+    [recipe] = repaired("def add(a, b):\n    return [a, b][2]\n")
+    assert recipe["text"] == "IndexError: add: Return the sum of a and b."
+    assert recipe["code"].splitlines()[1:] == [" def add(a, b):", "-    return [a, b][2]", "+    return a + b"]
+    assert not [secret for secret in ("7117", "7118", "reference") if secret in recipe["text"] + recipe["code"]]
+
+
+def test_another_program_altogether_is_no_repair(repaired: Any) -> None:
+    assert repaired("\n".join(f"x{number} = {number}" for number in range(60))) == []
+    assert repaired("def add(a, b):\n    return a\n", learn=False) == []

@@ -144,14 +144,18 @@ def test_a_home_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_hold
     home = open_home(tmp_path)
     [address] = ContentStore(home).put("kept")
     with home.writing() as connection:
-        for table in ("forks", "questions"):  # as the third version did not have them
+        for table in ("forks", "questions", "memory_hidings", "care_rounds", "memory_uses"):  # as in the third version
             connection.exec_driver_sql(f"DROP TABLE {table}")
+        connection.exec_driver_sql("CREATE TABLE memory_uses (memory_id TEXT, cause TEXT, reward FLOAT, at FLOAT)")
+        connection.exec_driver_sql("INSERT INTO memory_uses VALUES ('m', 'e', 1.0, 0.0)")
         connection.execute(home_meta.update().values(value="3"))
     home.close()
     again = open_home(tmp_path)
     with again.reading() as connection:
         assert connection.execute(select(home_meta.c.value)).scalar_one() == str(SCHEMA_VERSION)
+        uses = connection.exec_driver_sql("SELECT cause, seq, run_id, batch FROM memory_uses").all()
         found = {name for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type='table'")}
     assert found >= set(metadata.tables)
+    assert uses == [("e", 0, "", 0)]
     assert ContentStore(again).get(address) == "kept"
     again.close()
