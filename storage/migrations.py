@@ -33,12 +33,14 @@ def _model_use(connection: Connection) -> None:
 
 def _memory_care(connection: Connection) -> None:
     """Give uses of memories, and groups, a place in a learning run; groups are derived and are made anew."""
-    for column in (
-        "seq INTEGER NOT NULL DEFAULT 0",
-        "run_id VARCHAR(64) NOT NULL DEFAULT ''",
-        "batch INTEGER NOT NULL DEFAULT 0",
-    ):
-        connection.exec_driver_sql(f"ALTER TABLE memory_uses ADD COLUMN {column}")
+    known = {column["name"] for column in inspect(connection).get_columns("memory_uses")}
+    new = {
+        "seq": "INTEGER NOT NULL DEFAULT 0",
+        "run_id": "VARCHAR(64) NOT NULL DEFAULT ''",
+        "batch": "INTEGER NOT NULL DEFAULT 0",
+    }
+    for name in sorted(new.keys() - known):
+        connection.exec_driver_sql(f"ALTER TABLE memory_uses ADD COLUMN {name} {new[name]}")
     memory_groups.drop(connection)
     metadata.create_all(connection)
 
