@@ -1,6 +1,6 @@
 """Solve HumanEval with the offline model, its docstring examples visible, and count what passes the official tests.
 
-    python -m benchmarks.offline_humaneval HumanEval.jsonl [--budget 20000] [--limit 164]
+    python -m benchmarks.offline_humaneval HumanEval.jsonl [--budget 20000] [--limit 164] [--workers 2]
 
 Programs run in one process each, without a sandbox: the offline model's programs are made of its own components.
 """
@@ -51,11 +51,12 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--budget", type=int, default=20_000)
     parser.add_argument("--limit", type=int, default=164)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     tasks = [json.loads(line) for line in options.file.read_text().splitlines()][: options.limit]
-    model = OfflineChatModel(budget=options.budget, workers=2)
-    with ThreadPoolExecutor(2) as threads:
+    model = OfflineChatModel(budget=options.budget, workers=options.workers)
+    with ThreadPoolExecutor(options.workers) as threads:
         answers = list(threads.map(lambda task: ask(model, task), tasks))
         close_pools()
         cpu_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime  # of the search processes: the judges come later
