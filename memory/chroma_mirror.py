@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 FOLDER = "chroma"
 BATCH = 100  # records per command: a search that comes in between waits no longer than that takes
 ANSWER_S = 30.0
+START_S = 120.0  # until the first answer: importing Chroma takes 2 s, and took 30 where ten processes shared two cores
 
 
 class MirrorBrokenError(Exception):
@@ -129,12 +130,13 @@ class ChromaMirror:
         """Send a command and wait for its answer; the caller holds the lock."""
         if self._closed:
             raise MirrorBrokenError("it is closed")
+        patience_s = ANSWER_S if self._process else START_S
         process = self._process or self._start()
         assert process.stdin is not None, "the process was started with pipes"
         try:
             process.stdin.write(json.dumps({"do": do, "collection": collection, **command}) + "\n")
             process.stdin.flush()
-            answer = self._answers.get(timeout=ANSWER_S)
+            answer = self._answers.get(timeout=patience_s)
         except (OSError, queue.Empty) as error:
             raise MirrorBrokenError(f"no answer to {do}") from error
         if not answer:

@@ -103,6 +103,11 @@ class ScopeIndex:
         """Tell whether most rows are of replaced or forgotten records: it is time to build the index anew."""
         return len(self._ids) > WORN_FROM and len(self._rows) < len(self._ids) / 2
 
+    @property
+    def expiring(self) -> bool:
+        """Tell whether what is found may change with time alone."""
+        return self._expiring
+
     def apply(self, changes: Changes) -> None:
         """Take changes of the log into account; those that are known already change nothing."""
         with self._lock:

@@ -29,6 +29,8 @@ MIRRORED = 200  # candidates from the mirror
 FOLLOW_S = 0.5  # how long searches of a closed sight may go without a look at the log
 KEPT_SCOPES = 64  # indexes in RAM; the least recently used one goes first and is rebuilt when it is asked for again
 PHRASE_CANDIDATES = 200  # records that are read to see whether they hold a quotation
+KEPT_ANSWERS = 1000  # with their records, until the log moves on
+_ALL = Sight()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +39,7 @@ class Search:
 
     text: str
     scope: Scope
-    sight: Sight = field(default_factory=Sight)
+    sight: Sight = _ALL
     limit: int = 10
     offset: int = 0
     filters: Filters = field(default_factory=lambda: NOTHING)
@@ -76,13 +78,35 @@ class Recall:
         self._lock = threading.Lock()
         self._indexes: OrderedDict[Scope, ScopeIndex] = OrderedDict()
         self._followed: tuple[tuple[Scope, Sight] | None, float] = (None, 0.0)  # the last search's sight, and when
+        self._answers: dict[Any, tuple[int, list[Hit]]] = {}  # by question: how far the log was, and what was found
+        self._answered_at = 0  # how far the log was at the last search that followed it
+        self._answering = HitRate()
 
     def search(self, search: Search) -> list[Hit]:
         """Return the best records, best first, ties by id.
 
         Raises MemoryRefusedError when no scope is named or a filter is not understood.
         """
-        question, index = question_of(search.text), self._index_for(search)
+        filters = parsed(search.filters)
+        if search.closed:
+            return self._search(search, filters, self._index_for(search))
+        last = self._reader.last()
+        if last != self._answered_at or len(self._answers) > KEPT_ANSWERS:
+            self._answers.clear()  # not only out of date: a text that is forgotten should leave the RAM, too
+            self._answered_at = last
+        key = (search.text, search.scope, search.sight, search.limit, search.offset, search.weights, filters)
+        known = self._answers.get(key)
+        if known is not None and known[0] == last:
+            self._answering.hits += 1
+            return known[1].copy()
+        index = self._index_for(search)
+        hits = self._search(search, filters, index)
+        if not index.expiring:
+            self._answers[key] = (last, hits.copy())
+        return hits
+
+    def _search(self, search: Search, filters: Group | None, index: ScopeIndex) -> list[Hit]:
+        question = question_of(search.text)
         weights = WEIGHTS[question.intent] if search.weights is None else search.weights
         wanted = search.offset + search.limit
         if search.limit <= 0:
@@ -91,7 +115,7 @@ class Recall:
         limit = max(weighed, PHRASE_CANDIDATES) if question.phrases else weighed
         vector = self._embeddings.of([search.text])[0] if self._embeddings and weights.dense else None
         near = self._near(index, vector) if vector is not None else ()
-        asked = Asked(limit, parsed(search.filters), self._now(), vector, near)
+        asked = Asked(limit, filters, self._now(), vector, near)
         found = index.search(question, weights, search.sight, asked)
         if question.phrases:
             found = self._quoting(found, question.phrases)
@@ -161,12 +185,13 @@ class Recall:
             self.mirror.discard()
         with self._lock:
             self._indexes.clear()
+            self._answers.clear()
             self._reader.clear()
 
     def caches(self) -> dict[str, HitRate]:
-        """Return the hit rates of the caches: answers of the indexes in RAM, and records."""
+        """Return the hit rates of the caches: answers in RAM, and records."""
         with self._lock:
-            found = [index.caching for index in self._indexes.values()]
+            found = [self._answering, *(index.caching for index in self._indexes.values())]
         answers = HitRate(sum(rate.hits for rate in found), sum(rate.misses for rate in found))
         rates = {"answers": answers, "records": self._reader.caching}
         return {**rates, "embeddings": self._embeddings.caching} if self._embeddings else rates
