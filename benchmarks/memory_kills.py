@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=5.0)
     arguments = parser.parse_args()
-    _PROCESSES.set_forkserver_preload(["benchmarks.memory_kills"])
+    _PROCESSES.set_forkserver_preload(["memory.recall", "memory.transfer", "storage.engine"])
     with tempfile.TemporaryDirectory() as temporary:
         results = [killed(Path(temporary) / "killed", arguments.kills)]
         print(json.dumps(results[0]), flush=True)

@@ -88,7 +88,7 @@ class Recall:
         Raises MemoryRefusedError when no scope is named or a filter is not understood.
         """
         filters = parsed(search.filters)
-        if search.closed:
+        if search.closed or search.prior:  # a prior changes with the clock and with uses, which the log does not tell
             return self._search(search, filters, self._index_for(search))
         last = self._reader.last()
         if last != self._answered_at or len(self._answers) > KEPT_ANSWERS:
