@@ -1,14 +1,18 @@
 """Engines and how they are fused."""
 
+import itertools
+
 import pytest
 
 from memory.fuzzy import similarity
 from memory.index import Sight
+from memory.prior import Prior
 from memory.question import question_of
 from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
 from memory.titles import abbreviations
+from storage.engine import Home
 
 ANN = Scope(user="ann")
 
@@ -98,6 +102,16 @@ def test_the_same_question_again_is_answered_from_the_cache_until_something_chan
     assert recall.caches()["answers"].hits == 1
     remember(records, "second tea")
     assert sorted(found(recall, "tea")) == ["first tea", "second tea"]
+
+
+def test_a_prior_is_weighed_anew_at_every_search(records: Records, home: Home) -> None:
+    remember(records, "tea")
+    later = itertools.count(records.now(), 86_400.0)
+    recall = Recall(home, now=lambda: next(later))
+    search = Search(text="tea", scope=ANN, prior=Prior(recency=0.5))
+    (first,), (second,) = recall.search(search), recall.search(search)
+    assert first.score > second.score
+    recall.close()
 
 
 def test_an_index_full_of_replaced_texts_is_built_anew(
