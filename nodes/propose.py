@@ -38,11 +38,12 @@ class ProposeWrites(TypedDict):
 def propose(state: ProposeReads, runtime: Runtime[ProposalContext]) -> ProposeWrites:
     """Ask for the next tasks of the series, each under its own number.
 
-    An answer without a task is a refused proposal. Raises TransientError and PermanentError as the model call does.
+    Only train tasks are named or built upon: held-out ones are never shown. An answer without a task is a refused
+    proposal. Raises TransientError and PermanentError as the model call does.
     """
     context, series, proposed = runtime.context, state["series"], state["progress"]["proposed"]
     numbers = range(proposed, min(proposed + BATCH, series["most"]))
-    known = known_tasks(series, state["admitted"], context)
+    known = [task for task in known_tasks(series, state["admitted"], context) if task["split"] == "train"]
     names = [task["entry_point"] for task in known if task["entry_point"]][-SHOWN:]
 
     def one(number: int) -> Proposed:

@@ -1,12 +1,11 @@
 """Static measures of a program: it is parsed, never run."""
 
 import ast
-import threading
-import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 
 from state.review import CodeMetrics, Finding
+from state.syntax import parsed
 
 LARGEST_PROGRAM = 100_000  # characters; more is not parsed: a hostile source can exhaust the parser
 MAX_FINDINGS = 20
@@ -15,20 +14,11 @@ BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef)
 # A program that is asked to return a value has no business with these.
 FORBIDDEN_CALLS = frozenset({"input", "print", "exit", "quit", "eval", "exec", "open", "breakpoint"})
 
-_PARSING = threading.Lock()  # Python's warning filters belong to the process, not to a thread
-
 
 @lru_cache(maxsize=128)  # review, reward and remember look at the same few texts; the trees are only read
 def parse(code: str) -> ast.Module | None:
     """Return the syntax tree of a stranger's program, or None when it has none."""
-    if len(code) > LARGEST_PROGRAM:
-        return None
-    try:
-        with _PARSING, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "\d" in a stranger's program is not for our user's terminal
-            return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    return parsed(code) if len(code) <= LARGEST_PROGRAM else None
 
 
 @lru_cache(maxsize=128)  # one walk serves every measure and finding

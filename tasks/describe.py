@@ -3,8 +3,8 @@
 import ast
 from functools import lru_cache
 
+from state.syntax import parsed
 from state.task import Task
-from tasks.source import parsed
 
 DESCRIPTION_CHARACTERS = 1_000
 

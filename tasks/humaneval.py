@@ -3,10 +3,10 @@
 from pydantic import BaseModel, ConfigDict
 
 from state.errors import SetupError
+from state.syntax import parsed
 from state.task import Test
 from tasks.build import Draft
 from tasks.docstrings import examples_of
-from tasks.source import parsed
 
 
 class HumanEvalLine(BaseModel):

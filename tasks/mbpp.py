@@ -6,9 +6,9 @@ import builtins
 from pydantic import BaseModel, ConfigDict, Field
 
 from state.errors import SetupError
+from state.syntax import parsed
 from state.task import Test
 from tasks.build import Draft
-from tasks.source import parsed
 
 
 class MbppLine(BaseModel):

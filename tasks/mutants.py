@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-from tasks.source import parsed
+from state.syntax import parsed
 
 MAX_ABLATIONS: Final = 20
 MAX_MUTANTS: Final = 60

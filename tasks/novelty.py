@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from state.proposal import Draft
+from state.syntax import parsed
 from state.task import Task
 from tasks.describe import described
-from tasks.source import parsed
 
 SAME_WORDS: Final = 0.95
 """Jaccard similarity of two descriptions' words from which they say the same."""

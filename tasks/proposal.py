@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from state.errors import SetupError
 from state.proposal import Draft
+from state.syntax import parsed
 from state.task import Task
 from tasks.build import finish
 from tasks.schema import LiteralExample, TaskLine
-from tasks.source import parsed
 
 MIN_INPUTS: Final = 9
 MAX_INPUTS: Final = 24

@@ -9,9 +9,10 @@ from typing import Annotated, Literal, cast
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, ValidationError, field_validator
 
 from state.errors import SetupError
+from state.syntax import parsed
 from state.task import Split, TaskLimits, Test
 from tasks.build import Draft
-from tasks.source import expression, is_literal, literal_text, parsed, require_python
+from tasks.source import expression, is_literal, literal_text, require_python
 
 SCHEMA_FILE = Path(__file__).parent / "task.schema.json"
 

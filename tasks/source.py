@@ -1,26 +1,11 @@
 """Python text that a task's author wrote: whether it parses, and which value it writes down."""
 
 import ast
-import threading
-import warnings
 
 from state.errors import SetupError
+from state.syntax import parsed
 
 WORDS = {"true": True, "false": False, "null": None}  # values as prose and other languages write them
-
-
-# CPython before 3.11.9 counts the depth of a tree per interpreter: threads that parse at one time raise SystemError
-_PARSING = threading.Lock()
-
-
-def parsed(code: str) -> ast.Module | None:
-    """Return the syntax tree, or None when it is not Python."""
-    with _PARSING, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an author's "\d" is the author's affair
-        try:
-            return ast.parse(code)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 def require_python(code: str, field: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import BaseMessage
 from langgraph.runtime import Runtime
 
 from models.offline.chat import OfflineChatModel
@@ -80,6 +81,23 @@ def test_every_number_of_a_series_is_asked_for_once_and_an_answer_without_a_task
     batch = propose({"series": series(most=2), **START}, runtime)["batch"]
     assert [one["number"] for one in batch] == [0, 1]
     assert sorted(one["refused"] for one in batch) == ["", "no task: no JSON in the answer"]
+
+
+class Recording(FakeListChatModel):
+    """Says what is given, and keeps what it was told."""
+
+    told: list[str] = []
+
+    def _call(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> str:
+        self.told.append("\n".join(str(message.content) for message in messages))
+        return super()._call(messages, *args, **kwargs)
+
+
+def test_the_proposing_model_hears_of_train_tasks_only(proposing: Proposing, series: Any, task_of: Any) -> None:
+    known = [task_of(task_id=split, entry_point=f"of_{split}", split=split) for split in ("train", "validation", "test")]
+    model = Recording(responses=["no"], told=[])
+    propose({"series": series(*known, most=1), **START}, proposing(models=models_with(model)))
+    assert ["of_train" in model.told[0], "of_validation" in model.told[0], "of_test" in model.told[0]] == [True, False, False]
 
 
 @pytest.mark.parametrize(
