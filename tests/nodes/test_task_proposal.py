@@ -94,10 +94,16 @@ class Recording(FakeListChatModel):
 
 
 def test_the_proposing_model_hears_of_train_tasks_only(proposing: Proposing, series: Any, task_of: Any) -> None:
-    known = [task_of(task_id=split, entry_point=f"of_{split}", split=split) for split in ("train", "validation", "test")]
+    known = [
+        task_of(task_id=split, entry_point=f"of_{split}", split=split) for split in ("train", "validation", "test")
+    ]
     model = Recording(responses=["no"], told=[])
     propose({"series": series(*known, most=1), **START}, proposing(models=models_with(model)))
-    assert ["of_train" in model.told[0], "of_validation" in model.told[0], "of_test" in model.told[0]] == [True, False, False]
+    assert ["of_train" in model.told[0], "of_validation" in model.told[0], "of_test" in model.told[0]] == [
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
