@@ -86,7 +86,7 @@ def test_every_number_of_a_series_is_asked_for_once_and_an_answer_without_a_task
 class Recording(FakeListChatModel):
     """Says what is given, and keeps what it was told."""
 
-    told: list[str] = []
+    told: list[str]
 
     def _call(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> str:
         self.told.append("\n".join(str(message.content) for message in messages))
@@ -94,16 +94,11 @@ class Recording(FakeListChatModel):
 
 
 def test_the_proposing_model_hears_of_train_tasks_only(proposing: Proposing, series: Any, task_of: Any) -> None:
-    known = [
-        task_of(task_id=split, entry_point=f"of_{split}", split=split) for split in ("train", "validation", "test")
-    ]
+    splits = ("train", "validation", "test")
+    known = [task_of(task_id=split, entry_point=f"of_{split}", split=split) for split in splits]
     model = Recording(responses=["no"], told=[])
     propose({"series": series(*known, most=1), **START}, proposing(models=models_with(model)))
-    assert ["of_train" in model.told[0], "of_validation" in model.told[0], "of_test" in model.told[0]] == [
-        True,
-        False,
-        False,
-    ]
+    assert [split for split in splits if f"of_{split}" in model.told[0]] == ["train"]
 
 
 @pytest.mark.parametrize(
