@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, select
 
 from memory.caching import HitRate
 from memory.embedders import Embedder, Vectors
+from memory.record import Record
 from storage.contents import digest_of
 from storage.engine import Home, insert_new
 from storage.tables import embedding_cache, memories, memory_vectors
@@ -62,6 +63,16 @@ class Embeddings:
             with self._home.writing() as connection:
                 self.store(connection, {row[0]: row[1] for row in part}, vectors)
         return len(todo)
+
+    def embed_within(self, connection: Connection, records: Sequence[Record]) -> None:
+        """Embed records inside the caller's transaction, without the cache, which has transactions of its own.
+
+        Other writers wait for the embedder meanwhile: it is for the few records that must not be seen without a vector.
+        """
+        for start in range(0, len(records), BATCH):
+            part = records[start : start + BATCH]
+            vectors = self._embedder.embed([record.text for record in part])
+            self.store(connection, {record.memory_id: record.digest for record in part}, vectors)
 
     def store(self, connection: Connection, digests: Mapping[str, str], vectors: Vectors) -> None:
         """Write the vectors of records inside the caller's transaction; `digests` says what was embedded, in order."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
+from memory.embeddings import Embeddings
 from memory.log import Change
 from memory.record import Record, Scope
 from memory.records import DEFAULT_ACTOR, Records
@@ -55,32 +56,73 @@ def forget(
     """Purge memories: rows, versions, vectors, cached embeddings, and their texts wherever the home quotes them.
 
     A summary of a forgotten memory goes with it, and its other members come back. Memories of the same scope that say
-    the same go as well, and those that quote it lose the quotation; `everywhere` extends this to all scopes. The audit
-    trail keeps, by digest, that there was a memory and that it was forgotten. `purgers` reach stores of other packages;
-    the rows go last, so that after an interruption the same call finds the texts again and finishes.
+    the same, in text and code, go as well, and those that quote it lose the quotation and are embedded anew;
+    `everywhere` extends this to all scopes. The audit trail keeps, by digest, that there was a memory and that it was
+    forgotten. `purgers` reach stores of other packages; the rows go last, so that after an interruption the same call
+    finds the texts again and finishes.
     Raises TransientError when another process is reading, so that deleted text stays in a file: then run it again.
     """
     with records.changing(actor=actor) as writer:
         asked = writer.read(memory_ids)
-        summaries = _summaries(writer, list(asked))
-        texts = _texts(writer.connection, [*asked.values(), *summaries.values()])
-        wanted = quotable(texts)
         scopes = [Scope()] if everywhere else sorted({record.scope for record in asked.values()}, key=str)
-        others = _quoting(writer, wanted, [*asked, *summaries])
-        within = {one: record for one, record in others.items() if any(scope.covers(record.scope) for scope in scopes)}
-        twins = {one: record for one, record in within.items() if _says_nothing_else(record, wanted)}
-        summaries |= _summaries(writer, [one for one in twins if one not in summaries])
-        doomed = asked | twins | summaries
+        reach = _reach(writer, asked, scopes)
+        doomed, wanted = asked | reach.twins | reach.summaries, reach.wanted
         quotations = redact_files(records.home, wanted) + sum(purge(wanted) for purge in purgers) if wanted else 0
-        _restore_members(writer, summaries, doomed)
-        erase(writer, doomed, texts)
-        quoting = {one: record for one, record in within.items() if one not in doomed}
-        for record in quoting.values():
-            writer.redact(record, lambda stored: redacted(stored, wanted))
+        _restore_members(writer, reach.summaries, doomed)
+        erase(writer, doomed, reach.texts)
+        _redact_memories(writer, reach.quoting, wanted, records.embeddings)
         quotations += redact_rows(writer.connection, wanted, spared=[memories, memory_log]) if wanted else 0
     compact(records.home)
-    elsewhere = [one for one in others if one not in within and one not in doomed]
-    return Forgotten(list(asked), list(summaries), list(twins), list(quoting), elsewhere, quotations)
+    return Forgotten(
+        list(asked), list(reach.summaries), list(reach.twins), list(reach.quoting), reach.elsewhere, quotations
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What forgetting some memories touches."""
+
+    summaries: dict[str, Record]
+    twins: dict[str, Record]
+    quoting: dict[str, Record]
+    elsewhere: Sequence[str]
+    texts: Sequence[str]  # of everything that goes
+    wanted: Sequence[str]  # those of the texts that are looked for
+
+
+def _reach(writer: Writer, asked: dict[str, Record], scopes: Sequence[Scope]) -> _Reach:
+    """Find what goes with memories and what quotes them, until a twin brings in no text that has a further twin."""
+    twins: dict[str, Record] = {}
+    while True:
+        summaries = _summaries(writer, [*asked, *twins])
+        doomed = asked | twins | summaries
+        texts = _texts(writer.connection, list(doomed.values()))
+        wanted = quotable(texts)
+        others = _quoting(writer, wanted, list(doomed))
+        within = {one: record for one, record in others.items() if any(scope.covers(record.scope) for scope in scopes)}
+        said = {one.strip() for one in texts}
+        new = {one: record for one, record in within.items() if _says_nothing_else(record, said)}
+        if not new:
+            return _Reach(summaries, twins, within, [one for one in others if one not in within], texts, wanted)
+        twins |= new
+
+
+def _redact_memories(
+    writer: Writer, quoting: dict[str, Record], wanted: Sequence[str], embeddings: Embeddings | None
+) -> None:
+    """Take texts out of memories, and what embedders made of the quotations; what is left is embedded anew."""
+    if not wanted:
+        return
+    versions, v = memory_versions.c, memory_vectors.c
+    earlier = writer.connection.execute(select(versions.memory_id, versions.text)).all()
+    quoted = [(one, text) for one, text in earlier if redacted(text, wanted) != text]
+    _uncache(writer.connection, [*(text for _, text in quoted), *(record.text for record in quoting.values())])
+    outdated = v.memory_id.in_([one for one, _ in quoted]) & v.digest.not_in(select(memories.c.digest))
+    writer.connection.execute(delete(memory_vectors).where(v.memory_id.in_(list(quoting)) | outdated))
+    for record in quoting.values():
+        writer.redact(record, lambda stored: redacted(stored, wanted))
+    if embeddings:
+        embeddings.embed_within(writer.connection, list(writer.read(list(quoting)).values()))
 
 
 def compact(home: Home) -> None:
@@ -105,8 +147,9 @@ def _quoting(writer: Writer, wanted: Sequence[str], known: Sequence[str]) -> dic
     return writer.read(found)
 
 
-def _says_nothing_else(record: Record, wanted: Sequence[str]) -> bool:
-    return record.text.strip() in wanted or (bool(record.code) and record.code.strip() in wanted)
+def _says_nothing_else(record: Record, said: set[str]) -> bool:
+    """Tell whether both text and code are known: versions of a skill share the description, not the code."""
+    return all(part.strip() in said for part in (record.text, record.code) if part.strip())
 
 
 def _summaries(writer: Writer, memory_ids: Sequence[str]) -> dict[str, Record]:
@@ -149,5 +192,9 @@ def erase(writer: Writer, doomed: dict[str, Record], texts: Sequence[str] = ()) 
         connection.execute(delete(table).where(table.c.memory_id.in_(ids)))
     links = memory_links.c
     connection.execute(delete(memory_links).where(links.source.in_(ids) | links.target.in_(ids)))
+    _uncache(connection, texts)
+
+
+def _uncache(connection: Connection, texts: Sequence[str]) -> None:
     digests = [digest_of(one) for one in texts]
     connection.execute(delete(embedding_cache).where(embedding_cache.c.digest.in_(digests)))

@@ -65,6 +65,53 @@ def test_stores_of_others_are_asked_to_purge_it_too(records: Records) -> None:
     assert (asked, forgotten.quotations) == ([SECRET], 3)
 
 
+def skill(cause: str, code: str) -> Draft:
+    return Draft(text="f: return the sum of two numbers", code=code, cause=cause, scope=ANN, kind="procedural")
+
+
+def test_another_version_of_a_forgotten_skill_keeps_its_code(records: Records) -> None:
+    one, same, other = records.add(
+        [
+            skill("1", "def f(a, b): return a + b"),
+            skill("2", "def f(a, b): return a + b\n"),
+            skill("3", "f = sum_of_two"),
+        ]
+    )
+    forgotten = forget(records, [one])
+    assert (list(forgotten.twins), list(forgotten.redacted)) == ([same], [other])
+    assert records.get([one, same, other])[other].code == "f = sum_of_two"
+
+
+def test_a_twin_takes_along_the_quotations_of_what_it_said_before(records: Records) -> None:
+    one, twin = records.add([draft(SECRET), Draft(text="the bell rings at noon", cause="2", scope=ANN)])
+    with records.changing() as writer:
+        writer.replace(records.get([twin])[twin], text=SECRET)
+    (address,) = ContentStore(records.home).put("Remember: the bell rings at noon.")
+    assert list(forget(records, [one]).twins) == [twin]
+    assert ContentStore(records.home).get(address) == f"Remember: {FORGOTTEN}."
+
+
+def test_what_quoted_it_is_found_by_meaning_without_the_meaning_of_the_quotation(home: Home) -> None:
+    embeddings = Embeddings(home, HashedEmbedder(64))
+    records, recall = Records(home, embeddings=embeddings), Recall(home, embeddings=embeddings)
+    one, quoting, edited = records.add(
+        [Draft(text=SECRET + more, cause=more, scope=ANN) for more in ("", "! And tea.", "? No tea.")]
+    )
+    with records.changing() as writer:
+        writer.replace(writer.read([edited])[edited], text="coffee at noon")
+    asked = Search(text="And tea.", scope=ANN)
+    assert recall.search(asked)
+    assert list(forget(records, [one]).redacted) == [quoting]
+    left = records.get([quoting])[quoting].text
+    for quotation in (SECRET, f"{SECRET}! And tea.", f"{SECRET}? No tea."):
+        (vector,) = HashedEmbedder(64).embed([quotation])
+        assert vector.astype("<f4").tobytes() not in bytes_of(home)
+    (vector,) = HashedEmbedder(64).embed([left])
+    assert vector.astype("<f4").tobytes() in bytes_of(home)
+    assert {hit.record.memory_id: "dense" in hit.why for hit in recall.search(asked)}[quoting]
+    recall.close()
+
+
 def test_a_search_in_another_process_no_longer_finds_it(records: Records, recall: Recall) -> None:
     (memory_id,) = records.add([draft("swordfish")])
     assert len(recall.search(Search(text="swordfish", scope=ANN))) == 1
