@@ -28,11 +28,11 @@ class AnswerCache:
             return None
         kept = json.loads(found)
         usage: Usage = {**kept["usage"], "cost_usd": 0.0, "model_s": 0.0}  # type: ignore[typeddict-item]  # JSON
-        return Answer(text=kept["text"], finish=kept["finish"], usage=usage)
+        return Answer(text=kept["text"], finish=kept["finish"], usage=usage, effort=kept.get("effort"))
 
     def put(self, model_id: str, messages: Sequence[Message], sample: int, answer: Answer) -> None:
         """Keep an answer; the first one to a question stays."""
-        kept = {"text": answer.text, "finish": answer.finish, "usage": answer.usage}
+        kept = {"text": answer.text, "finish": answer.finish, "usage": answer.usage, "effort": answer.effort}
         row = {"question": _key(model_id, messages, sample), "answer": canonical(kept)}
         with self._home.writing() as connection:
             insert_new(connection, cached_answers, [row])

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
 from langchain_core.language_models import BaseChatModel
@@ -86,7 +86,8 @@ class Models:
                 return kept
         answer = self._answer(role, one, question)
         if self._cache is not None:
-            self._cache.put(one.model_id, question.messages, question.sample, answer)
+            with suppress(TransientError):  # a locked database: the answer is paid for, kept or not
+                self._cache.put(one.model_id, question.messages, question.sample, answer)
         return answer
 
     def flush(self) -> None:
@@ -110,22 +111,28 @@ class Models:
 
     def _answer(self, role: Role, one: RoleModel, question: Question) -> Answer:
         for number in range(self._retries.count + 1):
-            try:
-                with self._paying(question):
-                    answer = self._once(one, question)
-                    self._note(question, role, _amounts(answer))  # before another call may ask what is left
-            except TransientError as error:
-                self._note(question, role, {f"retry: {error.reason or 'other'}": 1})
-                asked_s = error.retry_after_s
-                if number == self._retries.count or (asked_s or 0.0) > self._retries.longest_asked_s:
-                    raise self._exhausted(error, number + 1) from error
-                pause = self._retries.wait_s(number, question.cause, asked_s)
-                if asked_s and one.limit:
-                    one.limit.hold(asked_s)  # the others need not be refused as well
-                self._wait(pause)
-            else:
-                return answer
+            said = self._said(role, one, question)
+            if isinstance(said, Answer):
+                return said
+            self._note(question, role, {f"retry: {said.reason or 'other'}": 1})
+            asked_s = said.retry_after_s
+            if number == self._retries.count or (asked_s or 0.0) > self._retries.longest_asked_s:
+                raise self._exhausted(said, number + 1) from said
+            pause = self._retries.wait_s(number, question.cause, asked_s)
+            if asked_s and one.limit:
+                one.limit.hold(asked_s)  # the others need not be refused as well
+            self._wait(pause)
         raise AssertionError("the last try returns or raises")
+
+    def _said(self, role: Role, one: RoleModel, question: Question) -> Answer | TransientError:
+        """Ask once; return what is worth another try. An answer that was paid for never is."""
+        with self._paying(one, question):
+            try:
+                answer = self._once(one, question)
+            except TransientError as error:
+                return error
+            self._note(question, role, _amounts(answer))  # before another call may ask what is left
+            return answer
 
     def _once(self, one: RoleModel, question: Question) -> Answer:
         if one.limit is None:
@@ -142,8 +149,10 @@ class Models:
             return ExhaustedError(f"{error} (it asks to wait {asked_s:.0f} s)", reason=error.reason)
         return ExhaustedError(f"{error} (tried {tries} times)" if tries > 1 else str(error), reason=error.reason)
 
-    def _paying(self, question: Question) -> AbstractContextManager[None]:
-        return self._meter.paying(question.run_id) if self._meter else nullcontext()
+    def _paying(self, one: RoleModel, question: Question) -> AbstractContextManager[None]:
+        if self._meter is None:
+            return nullcontext()
+        return self._meter.paying(question.run_id, one.model_id, lambda: self._wait(0.0))
 
     def _note(self, question: Question, role: Role, amounts: Mapping[str, float]) -> None:
         if self._meter is not None:
