@@ -126,7 +126,7 @@ def print_story(told: "Story") -> None:
         parts = ", ".join(f"{name} {value:.2f}" for name, value in reward["components"].items())
         console.print(f"reward {reward['total']:.2f} ({parts})", style="bold")
     remembered = story.state.get("remembered", [])
-    if remembered:
+    if remembered and (not told.ancestors or told.ancestors[0]["teaches"]):  # a fork writes down nothing, unless asked
         console.print(f"remembered: {', '.join(memory_id[:12] for memory_id in remembered)}")
     if told.row is None:
         console.print("This episode has not finished: it has no result yet.", style="yellow")

@@ -15,6 +15,21 @@ from batch.model_use import ModelUse, sentences
 from batch.summary import RunSummary, controls_of
 from state.ledger import FinishedEpisode
 
+CARE_WORDS = {
+    "credited": "rewards passed on to the memories that were shown",
+    "retired": "retired: rewards fell where they were shown",
+    "thinned": "hidden as doubles of a better one",
+    "decayed": "decayed: not used for long",
+    "restored": "restored by a use",
+    "archived": "archived",
+    "consolidated": "consolidated into summaries",
+    "summaries": "summaries written",
+    "formed": "groups formed",
+    "merged": "groups merged",
+    "split": "groups split",
+    "groups": "groups in the end",
+    "stability": "stability of the groups, 0 to 1",
+}
 WIDTH_ELSEWHERE = 110  # columns where stdout is no terminal
 
 
@@ -40,13 +55,10 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
         console.print(_curve_table(summary))
     if summary.care:
         console.print(_care_table(summary))
+    if not any(row["split"] == "train" for _, row in summary.episodes):
+        console.print("No train tasks among these: nothing was learned.", style="yellow")
     if summary.worst:
-        console.print("Worst failures:", style="bold")
-        widest = max(len(row["task_id"]) for row in summary.worst)
-        for row in summary.worst:
-            command = f"ratchet show {row['episode_id'][:10]}{home_option(home)}"
-            line = f"  {row['task_id']:<{widest}}  reward {row['reward']:.2f}, {_ending(row):<22}  {command}"
-            console.print(line, soft_wrap=True)
+        _print_worst(console, summary, home)
     if summary.reused:
         console.print(f"{summary.reused} results were in the ledger already: tokens, cost and times leave them out.")
     for line in sentences(summary.model_use):
@@ -62,6 +74,15 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
         )
     if report is not None:
         console.print(f"Report: {report}", soft_wrap=True)
+
+
+def _print_worst(console: Console, summary: RunSummary, home: Path) -> None:
+    console.print("Worst failures:", style="bold")
+    widest = max(len(row["task_id"]) for row in summary.worst)
+    for row in summary.worst:
+        command = f"ratchet show {row['episode_id'][:10]}{home_option(home)}"
+        line = f"  {row['task_id']:<{widest}}  reward {row['reward']:.2f}, {_ending(row):<22}  {command}"
+        console.print(line, soft_wrap=True)
 
 
 def _print_failures(console: Console, summary: RunSummary, home: Path) -> None:
@@ -171,8 +192,10 @@ def _curve_table(summary: RunSummary) -> Table:
 
 
 def _care_table(summary: RunSummary) -> Table:
-    table = Table(title=f"Memory care, {len(summary.care)} rounds", box=box.SIMPLE_HEAD)
-    for name in summary.care_in_all():
-        table.add_column(name, justify="right")
-    table.add_row(*[f"{v:.2f}" if name == "stability" else f"{v:.0f}" for name, v in summary.care_in_all().items()])
+    rounds = len(summary.care)
+    table = Table(title=f"Memory care, {rounds} round{'s' * (rounds != 1)}", box=box.SIMPLE_HEAD, show_header=False)
+    for name, value in summary.care_in_all().items():
+        shown = f"{value:.2f}" if name == "stability" else f"{value:.0f}"
+        if shown != "0":
+            table.add_row(CARE_WORDS[name], shown)
     return table

@@ -151,6 +151,7 @@ class TaskLine(_Strict):
             raise SetupError('no "entry_point", the function that the tests call')
         if self.entry_point and (not self.entry_point.isidentifier() or iskeyword(self.entry_point)):
             raise SetupError(f'"entry_point" should be a function name, not {self.entry_point!r}')
+        _require_promised(self.prompt, self.entry_point)
         split: Split | None = self.split
         return Draft(
             task_id=self.task_id,
@@ -163,6 +164,15 @@ class TaskLine(_Strict):
             limits=self.limits.given(),
             tags=self.tags,
         )
+
+
+def _require_promised(prompt: str, entry_point: str) -> None:
+    """Raise SetupError when the prompt is Python that defines names, and not the one that the tests call."""
+    tree = parsed(prompt) or parsed(prompt.rstrip() + "\n    pass\n")
+    nodes = tree.body if tree else []
+    names = [node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    if entry_point and names and entry_point not in names:
+        raise SetupError(f'"entry_point" is {entry_point!r}, but the prompt defines {", ".join(map(repr, names))}')
 
 
 def _test(example: CallExample | LiteralExample | str | CheckExample | StdioExample, *, visible: bool) -> Test:

@@ -46,7 +46,8 @@ def edited(state: Mapping[str, Any], edits: Mapping[str, Any], contents: Content
     """Return the channels that the edits change, whole; texts become addresses in the content store.
 
     Keys are paths such as "reward.total" or "attempts.0.code"; "code", "answer", "feedback" and "finish" mean those of
-    the latest attempt. Raises SetupError for a path that the state does not have, and for another type of value.
+    the latest attempt. An attempt that was declined and is given a program counts as answered.
+    Raises SetupError for a path that the state does not have, and for another type of value.
     """
     changed: dict[str, Any] = {}
     for key, value in edits.items():
@@ -54,7 +55,17 @@ def edited(state: Mapping[str, Any], edits: Mapping[str, Any], contents: Content
         if channel not in state:
             raise SetupError(f"{key}: this state has no {channel!r} at that point (have: {', '.join(sorted(state))})")
         changed[channel] = _with(changed.get(channel, state[channel]), path, value, key, contents)
+    if "attempts" in changed:
+        changed["attempts"] = [
+            _answered(old, new) for old, new in zip(state["attempts"], changed["attempts"], strict=True)
+        ]
     return {name: value for name, value in changed.items() if value != state.get(name)}
+
+
+def _answered(old: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return an attempt with its end: one that was declined and is given a program is an answer, and is executed."""
+    given = new["code"] not in ("", old["code"])
+    return {**new, "finish": "stop"} if given and new["finish"] == "declined" else new
 
 
 def _with(before: Any, path: Sequence[str], value: Any, key: str, contents: ContentStore) -> Any:

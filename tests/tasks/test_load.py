@@ -98,6 +98,7 @@ def test_skipping_bad_lines_keeps_the_good_ones_and_names_the_others(tmp_path: P
         ({**OURS, "entry_point": ""}, 'no "entry_point"'),
         ({**OURS, "entry_point": "a b"}, "should be a function name"),
         ({**OURS, "entry_point": "class"}, "should be a function name"),
+        ({**OURS, "prompt": "def triple(x: int):\n", "entry_point": "double"}, "but the prompt defines 'triple'"),
         ({**OURS, "examples": [], "tests": []}, "no tests"),
         ({**OURS, "reference": "def double(:"}, '"reference" is not valid Python'),
         ({**OURS, "limits": {"cpu_s": -1.0}}, '"limits.cpu_s" should be greater than 0'),

@@ -9,8 +9,9 @@ from checkpoints.lineage import Lineage, branch
 from runtime.settings import load_settings
 from state.errors import PermanentError, SetupError
 from state.ledger import FinishedEpisode
+from storage.contents import ContentStore
 from workbench.bench import Workbench
-from workbench.edits import parse_edits
+from workbench.edits import edited, parse_edits
 from workbench.fork import Changes, fork
 from workbench.replay import replay
 from workbench.story import story
@@ -152,6 +153,13 @@ def test_edits_are_read_as_json_or_text_or_a_file(tmp_path: Path) -> None:
     for bad in ("code", "=1", f"code=@{tmp_path / 'none'}"):
         with pytest.raises(SetupError):
             parse_edits([bad])
+
+
+def test_a_declined_attempt_that_is_given_a_program_is_executed(contents: ContentStore) -> None:
+    declined = {"code": "", "finish": "declined", "answer": ""}
+    [attempt] = edited({"attempts": [declined]}, {"code": "def f(): pass\n"}, contents)["attempts"]
+    assert attempt["finish"] == "stop"
+    assert edited({"attempts": [declined]}, {"answer": "no"}, contents)["attempts"][0]["finish"] == "declined"
 
 
 def test_an_episode_answered_from_a_file_is_forked_with_its_recorded_answers(
