@@ -21,7 +21,7 @@ from graphs.prompt_optimization import prompt_optimization_graph
 from graphs.version import graph_version
 from runtime.build import Services
 from runtime.context import SERVICES, BatchResult, Context
-from runtime.rollouts import Rollouts, Wanted, rollouts_of
+from runtime.rollouts import Rollouts, Wanted
 from state.episode import EpisodeSpec
 from state.errors import SetupError
 from state.learning import TaskEntry
@@ -218,7 +218,6 @@ def replay(plan: OptimisationPlan, services: Services) -> list[str]:
     if not snapshot.values or snapshot.tasks:
         raise SetupError(f"{plan.run_id} has not finished: nothing to replay yet")
     context = Context(**{name: getattr(services, name) for name in SERVICES}, run_episodes=nothing_new)
-    rollouts_of(plan.ref, context).replays = True
     again = drive(graph.compile(), config, {"optimization": plan.ref}, context)
     names = ("pool", "tally", "spend", "ending")
     return [

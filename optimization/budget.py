@@ -43,12 +43,6 @@ def total_spent(spend: Spend) -> dict[str, float]:
     return {name: sum(line.get(name, 0) for line in spend.values()) for name in (*RESOURCES, UNPRICED)}
 
 
-def remaining(spend: Spend, budget: Budget) -> dict[Resource, float]:
-    """Return what is left of each limited resource, at least 0."""
-    spent = total_spent(spend)
-    return {name: max(0, limit - spent[name]) for name, limit in budget.items()}
-
-
 def shortage(spend: Spend, budget: Budget, cost: Cost) -> str:
     """Say which limit the next spend would exceed, with the numbers; "" when it is affordable.
 
@@ -62,8 +56,3 @@ def shortage(spend: Spend, budget: Budget, cost: Cost) -> str:
         if spent[name] + needed > limit or (spent[name] >= limit and name not in cost):
             return f"{name}: {spent[name]:g} of {limit:g} spent, {needed:g} needed"
     return ""
-
-
-def affordable(spend: Spend, budget: Budget, cost: Cost) -> bool:
-    """Return whether the next spend stays within every limit."""
-    return not shortage(spend, budget, cost)

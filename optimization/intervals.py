@@ -16,11 +16,6 @@ class Difference(NamedTuple):
     high: float
     n: int
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval says that there is a difference."""
-        return self.low > 0 or self.high < 0
-
 
 def paired_difference(before: Sequence[float], after: Sequence[float]) -> Difference:
     """Return after minus before, task by task, with Student's interval of the mean; nothing is excluded below 3 pairs.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from state.syntax import parsed
 from state.task import Task, Test
 
 NGRAM = 6  # tokens
@@ -82,12 +83,14 @@ def _wanted(answer: str) -> frozenset[tuple[str, ...]]:
 
 
 def _bodies(code: str) -> str:
-    """Return the code without signatures and docstrings; unchanged when it does not parse."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    """Return the code without signatures and docstrings; unchanged when it does not parse or nests too deeply."""
+    tree = parsed(code)
+    if tree is None:
         return code
-    return "\n".join(_unparsed(tree.body))
+    try:
+        return "\n".join(_unparsed(tree.body))
+    except (ValueError, RecursionError, MemoryError):  # a chain of some 300 operators is enough
+        return code
 
 
 def _unparsed(body: Sequence[ast.stmt]) -> Iterator[str]:

@@ -67,10 +67,6 @@ class Rollouts:
         self._vectors: dict[str, dict[str, float]] = {}
         self._orders: dict[tuple[int, int], list[TaskEntry]] = {}
         self.budget = budget_of(context)
-        self.replays = False
-        """Every phase was paid for before: read what it cost instead of adding up what is run."""
-        self.resumed = True
-        """The node that runs first in this process may have paid before the process began."""
 
     def entries(self, split: Split) -> list[TaskEntry]:
         """Return the tasks of a split, in the order of the file."""
@@ -114,14 +110,15 @@ class Rollouts:
     def run(self, wanted: Sequence[Wanted], phase: str, purpose: str, spend: Spend) -> tuple[Spend, str]:
         """Run what the ledger lacks, as far as the budget goes.
 
-        Returns the spend with what this phase has paid, before a restart or now; and why it stopped early, or "".
+        phase: one per call. What it has paid is read from the ledger and added to `spend`, which is what the phases
+        before it have paid: so a first try, one after a kill and a replay come to the same.
+        Returns the spend with this phase's; and why it stopped early, or "".
         The number of rollouts is checked before all of them; tokens, money and time between pieces as large as there
         are workers, so that only what is in flight goes over. Rollouts without a result are left out.
         Raises what the runner raises.
         """
-        missing = self.missing(wanted)
-        before, self.resumed = (self._paid(spend, phase, purpose) if self.resumed else spend), self.replays
-        short = self.shortage(before, len(missing)) if missing else ""
+        missing, spent = self.missing(wanted), self._paid(spend, phase, purpose)
+        short = self.shortage(spent, len(missing)) if missing else ""
         size = self._context.settings.concurrency if set(self.budget) - {"rollouts"} else max(1, len(missing))
         while missing and not short:
             piece, missing = missing[:size], missing[size:]
@@ -129,10 +126,9 @@ class Rollouts:
             finished = {row["episode_id"]: row for row in self._context.run_episodes(specs, phase)["finished"]}
             done = [(w, finished.get(spec["episode_id"])) for w, spec in zip(piece, specs, strict=True)]
             self._keep({w.key: row for w, row in done if row is not None})
-            paid = [paid_for(row) for _, row in done if row is not None]
-            before = charged(before, purpose, cost_of(paid, self._context.settings.concurrency))
-            short = self.shortage(before, len(missing)) if missing else ""
-        return before, short
+            spent = self._paid(spend, phase, purpose)
+            short = self.shortage(spent, len(missing)) if missing else ""
+        return spent, short
 
     def shortage(self, spend: Spend, rollouts: int) -> str:
         """Say which limit so many more rollouts would meet; "" when they are affordable."""
@@ -140,7 +136,7 @@ class Rollouts:
 
     def _paid(self, spend: Spend, phase: str, purpose: str) -> Spend:
         paid = self._context.ledger.paid(self._ref["run_id"], phase)
-        return charged(spend, purpose, cost_of(paid, self._context.settings.concurrency)) if paid else spend
+        return charged(spend, purpose, cost_of(paid)) if paid else spend
 
     def _keep(self, rows: dict[Key, FinishedEpisode]) -> None:
         measure = self._context.settings.optimiser.score
@@ -159,20 +155,15 @@ def rollouts_of(ref: OptimizationRef, context: Context) -> Rollouts:
     return kept
 
 
-def paid_for(row: FinishedEpisode) -> Paid:
-    """Return what an episode cost that was just run."""
-    return Paid(row["attempts"], row["prompt_tokens"] + row["completion_tokens"], row["cost_usd"], row["wall_s"])
-
-
-def cost_of(paid: Sequence[Paid], workers: int) -> Cost:
-    """Add up what episodes cost; their seconds are shared by the workers that ran side by side."""
+def cost_of(paid: Sequence[Paid]) -> Cost:
+    """Add up what episodes cost; seconds are each episode's own, however many workers ran side by side."""
     prices = [p.cost_usd for p in paid]
     return {
         "rollouts": len(paid),
         "model_calls": sum(p.attempts for p in paid),
         "tokens": sum(p.tokens for p in paid),
         "cost_usd": None if None in prices else math.fsum(price for price in prices if price is not None),
-        "seconds": math.fsum(p.wall_s for p in paid) / max(1, min(workers, len(paid))),
+        "seconds": math.fsum(p.wall_s for p in paid),
     }
 
 

@@ -11,16 +11,6 @@ Resource: TypeAlias = Literal["rollouts", "model_calls", "tokens", "cost_usd", "
 RESOURCES: tuple[Resource, ...] = ("rollouts", "model_calls", "tokens", "cost_usd", "seconds")
 
 
-class Candidate(TypedDict):
-    """A prompt set in the pool. Its index is its place in the pool: 0 is the seed."""
-
-    prompt_set: str
-    parents: list[int]  # indices, smaller than its own; [] for the seed, two for a merge
-    proposer: str  # "seed", "merge" or a proposer's name
-    iteration: int  # that found it; -1 for the seed
-    scores: dict[str, float]  # by validation task; a task whose rollout has no result is missing
-
-
 class Pair(TypedDict):
     """Parent and child on one task. A rollout that failed for infrastructure reasons is None: never scored."""
 

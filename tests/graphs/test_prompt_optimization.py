@@ -261,6 +261,34 @@ def test_a_fork_from_an_iteration_that_never_was_is_refused(optimisation: Any) -
         fork(run, origin, 7)
 
 
+@pytest.mark.parametrize("restarted", [True, False])
+@pytest.mark.parametrize("phase", ["begin:validation", "begin:test"])
+def test_a_phase_that_breaks_off_is_charged_in_full_once_it_is_tried_again(
+    optimisation: Any, phase: str, restarted: bool
+) -> None:
+    given: dict[str, Any] = {"home": "broken", "iterations": 1, "budget": {"tokens": 10_000_000}}  # charged by pieces
+    with optimisation(**given) as (run, runner, services):
+        broken: list[int] = []
+
+        def breaking(specs: Any, now: str) -> Any:
+            result = runner(specs, now)
+            if now == phase and not broken:
+                broken.append(len(specs))
+                raise RuntimeError("a piece is done and was not charged")
+            return result
+
+        run.context = replace(run.context, run_episodes=breaking)
+        with pytest.raises(RuntimeError, match="a piece is done"):
+            run.drive()
+        state = None if restarted else run.drive()
+    with optimisation(**given) as (run, _, services):
+        spend = (state or run.drive())["spend"]
+
+        assert [spend[purpose]["rollouts"] for purpose in ("validation", "test")] == [60, 20]
+        assert spend["validation"]["seconds"] == pytest.approx(60 * 0.001)
+        assert replay(run.plan, services) == []
+
+
 def test_an_optimisation_that_breaks_off_again_and_again_ends_in_the_same_pool_and_runs_nothing_twice(
     optimisation: Any,
 ) -> None:
@@ -285,5 +313,8 @@ def test_an_optimisation_that_breaks_off_again_and_again_ends_in_the_same_pool_a
             executed += runner.executed
 
     assert [state[name] for name in ("pool", "tally", "ending")] == [whole[n] for n in ("pool", "tally", "ending")]
-    assert total_spent(state["spend"])["rollouts"] == total_spent(whole["spend"])["rollouts"] == len(executed)
+    spent, undisturbed = total_spent(state["spend"]), total_spent(whole["spend"])
+    same = ("rollouts", "model_calls", "tokens", "cost_usd")
+    assert [spent[name] for name in same] == [undisturbed[name] for name in same]
+    assert spent["rollouts"] == len(executed)
     assert len(executed) == len(set(executed))

@@ -89,6 +89,13 @@ def test_code_that_does_not_parse_is_still_compared() -> None:
     assert overlap_of(COPY, broken) > 0.4
 
 
+def test_an_answer_that_nests_too_deeply_to_be_written_out_is_still_compared() -> None:
+    deep = "def f(x):\n    return (" + " + ".join(f"(x == {number})" for number in range(400)) + ")\n"
+
+    assert overlap_of("Answer so:\n" + deep, deep) == 1.0
+    assert overlap_of("Be kind.", deep) == 0.0
+
+
 def test_the_shipped_prompts_hold_no_answer_of_the_bundled_tasks() -> None:
     tasks = load_tasks(resolve_tasks("katas")).tasks
     for text in shipped_prompt_set()["components"].values():

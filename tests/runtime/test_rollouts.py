@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from runtime.rollouts import cost_of, paid_for, score_of
+from checkpoints.ledger import Paid
+from runtime.rollouts import cost_of, score_of
 from state.errors import SetupError
 
 
@@ -25,9 +26,9 @@ def test_without_effort_the_reward_counts_and_asking_for_effort_is_refused(finis
         score_of(finished_of("e"), "effort")
 
 
-def test_a_price_that_is_unknown_once_is_unknown_for_all_and_time_is_shared_by_the_workers(finished_of: Any) -> None:
-    paid = [paid_for(finished_of("a")), paid_for(finished_of("b", cost_usd=None))]
-    assert cost_of(paid, 8) == {
-        "rollouts": 2, "model_calls": 2, "tokens": 220, "cost_usd": None, "seconds": 2.0
+def test_a_price_that_is_unknown_once_is_unknown_for_all_and_seconds_are_added_up() -> None:
+    paid = [Paid(1, 110, 0.5, 2.0), Paid(1, 110, None, 2.5)]
+    assert cost_of(paid) == {
+        "rollouts": 2, "model_calls": 2, "tokens": 220, "cost_usd": None, "seconds": 4.5
     }  # fmt: skip
-    assert cost_of(paid[:1], 8)["cost_usd"] == 0.5
+    assert cost_of(paid[:1])["cost_usd"] == 0.5
