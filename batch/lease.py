@@ -6,9 +6,12 @@ from pathlib import Path
 
 from state.errors import SetupError
 
+# Folders of a home whose own folders are worked on by one process at a time; those of optimisations are in runs.
+LEASED = ("runs", "forks", "proposals")
+
 
 class Lease:
-    """An exclusive lock on a run's folder; raises SetupError when another process holds it."""
+    """An exclusive lock on a folder in one of LEASED; raises SetupError when another process holds it."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,3 +45,8 @@ def is_worked_on(folder: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+def worked_on(home: Path) -> list[str]:
+    """Return the names of what processes work on in a home right now: runs, optimisations, forks, series."""
+    return [folder.name for kind in LEASED for folder in sorted((home / kind).glob("*")) if is_worked_on(folder)]

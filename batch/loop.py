@@ -101,6 +101,8 @@ def _both(first: Sink, second: Sink) -> Sink:
 class LearningRun:
     """Drives one run. The same run started again continues where it stopped; a finished one is only read.
 
+    A run that is done stays so: what it may still lack are results of episodes that failed, which are tried again.
+
     Raises SetupError when another process is working on the same run, or the home's checkpoints cannot be read.
     """
 
@@ -129,15 +131,15 @@ class LearningRun:
         return bool(earlier and earlier["status"] == "done" and not self._services.ledger.failures_of(self.run.run_id))
 
     def drive(self) -> LearningState:
-        """Run to the end and return the final state.
+        """Run to the end and return the final state; an empty one when the run is done and its checkpoints were pruned.
 
         Raises StoppedError after stop(), TransientError when the model or the sandbox stays down.
         """
         ledger, clock, run_id = self._services.ledger, self._context.clock, self.run.run_id
-        if self.is_finished():
-            return self._drive_loop()  # reads the finished thread
         earlier = ledger.run(run_id)
         was_done = earlier is not None and earlier["status"] == "done"
+        if self.is_finished():
+            return self._drive_loop(may_start=False)  # reads the finished thread
         settings = self.run.settings | {"task_file": self.run.task_file, "n_tasks": len(self.run.tasks)}
         row: RunRow = {
             "run_id": run_id,
@@ -148,10 +150,11 @@ class LearningRun:
             "active_s": 0.0,
         }
         self._services.models.resume()
-        ledger.begin_run(row)
-        status, began = "stopped", time.monotonic()
+        if not was_done:
+            ledger.begin_run(row)
+        status, began = "done" if was_done else "stopped", time.monotonic()
         try:
-            state = self._drive_loop()
+            state = self._drive_loop(may_start=not was_done)
             self._retry_failures(hopeless_too=was_done)
             status = "done"
         finally:
@@ -175,10 +178,12 @@ class LearningRun:
         self._runner = ThreadRunner(episode_context, settings.home, settings.concurrency)
         return Context(**common, events=self._events, checkpointer=self._saver, run_episodes=self._runner.run)
 
-    def _drive_loop(self) -> LearningState:
+    def _drive_loop(self, *, may_start: bool) -> LearningState:
         graph = learning_loop_graph()
         config = thread_config(self.run.run_id, graph_version(graph), LOOP_STEPS)
         with untraced(), named_errors(self._services.settings.home, CHECKPOINT_FILE):
+            if not may_start and self._saver.get_tuple(config) is None:
+                return {}  # pruned: what the run came to is in the ledger
             state = drive(graph.compile(checkpointer=self._saver), config, dict(self._first_state()), self._context)
         return cast("LearningState", state)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
-from batch.lease import is_worked_on
+from batch.lease import worked_on
 from cli.memory_home import OpenMemory, opened_memory, pairs_of
 from cli.tables import stdout_console
 from memory.forget import Forgotten
@@ -74,7 +74,7 @@ def forget_memories(names: Sequence[str], home: Path | None, *, yes: bool, every
         if not yes:
             _ask(memory, memory_ids)
         forgotten = forget_everywhere(memory.records, memory_ids, actor=ACTOR, everywhere=everywhere)
-        working = [path.name for path in sorted((memory.home.folder / "runs").glob("*")) if is_worked_on(path)]
+        working = worked_on(memory.home.folder)
     if as_json:
         print(json.dumps(asdict(forgotten)))
     else:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from batch.lease import is_worked_on
+from batch.lease import worked_on
 from checkpoints.care import (
     SavedThread,
     addresses_in,
@@ -72,7 +72,5 @@ def chosen(
 
 
 def _refuse_while_worked_on(bench: Workbench) -> None:
-    for kind in ("runs", "forks"):
-        for folder in sorted((bench.folder / kind).glob("*")):
-            if is_worked_on(folder):
-                raise SetupError(f"{folder.name} is being worked on: wait until it has ended, then prune")
+    if working := worked_on(bench.folder):
+        raise SetupError(f"{', '.join(working)} is being worked on: wait until it has ended, then prune")

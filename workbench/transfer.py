@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
-from checkpoints.care import addresses_in, texts_at
+from checkpoints.care import ADDRESS, addresses_in, texts_at
 from checkpoints.history import history
 from checkpoints.lineage import Lineage
 from state.errors import SetupError
+from storage.contents import digest_of
 from storage.engine import insert_new
+from storage.redaction import FORGOTTEN
 from storage.tables import episodes, forks, prompt_sets, run_episodes, runs
 from workbench.bench import Workbench
 
@@ -58,18 +61,21 @@ def import_threads(bench: Workbench, path: Path) -> tuple[int, int]:
 
     Doing it twice changes nothing. Raises SetupError for a file that is none, or of a newer version, or damaged.
     """
+    _check(bench, path)  # before anything is written; a file may be large, so it is read again for each kind
+    for line in _read(path):
+        if line["kind"] == "text" and line.get("redacted"):
+            bench.contents.put_redacted(line["address"], line["text"])
+        elif line["kind"] == "text":
+            bench.contents.put(line["text"])
     new, known = 0, 0
-    for (kind, thread_id), lines in groupby(_read(path), key=lambda line: (line["kind"], line.get("thread_id"))):
-        if kind == "checkpoint":
-            is_new = _put_thread(bench, str(thread_id), list(lines))
-            new, known = new + is_new, known + (not is_new)
-        elif kind == "text":
-            for line in lines:
-                if bench.contents.put(line["text"]) != [line["address"]]:
-                    raise SetupError(f"{path} is damaged: the text at {line['address']} is another one")
-        elif kind in ROWS:
-            with bench.home.writing() as connection:
-                insert_new(connection, ROWS[kind][0], [line["row"] for line in lines])
+    points = (line for line in _read(path) if line["kind"] == "checkpoint")
+    for thread_id, lines in groupby(points, key=lambda line: str(line["thread_id"])):
+        is_new = _put_thread(bench, thread_id, list(lines))
+        new, known = new + is_new, known + (not is_new)
+    with bench.home.writing() as connection:  # last: what a row names is there
+        for line in _read(path):
+            if line["kind"] in ROWS:
+                insert_new(connection, ROWS[line["kind"]][0], [line["row"]])
     return new, known
 
 
@@ -98,7 +104,8 @@ def _lines(bench: Workbench, ids: list[str], threads: list[str], run_ids: list[s
             packed = {name: _packed(bench, part) for name, part in parts.items()}
             yield {"kind": "checkpoint", "thread_id": thread_id, "parent": parent, **packed}
     for address, text in texts_at(bench.home, addresses):
-        yield {"kind": "text", "address": address, "text": text}
+        mark = {} if digest_of(text) == address else {"redacted": True}  # by forgetting what it quoted
+        yield {"kind": "text", "address": address, "text": text, **mark}
 
 
 def _rows(bench: Workbench, kind: str, values: list[str]) -> Iterator[dict[str, Any]]:
@@ -130,10 +137,50 @@ def _put_thread(bench: Workbench, thread_id: str, lines: Sequence[dict[str, Any]
 def _unpacked(bench: Workbench, line: dict[str, Any]) -> tuple[Any, Any, Any]:
     serde = bench.saver.serde
     checkpoint, metadata, writes = (
-        serde.loads_typed((line[name][0], base64.b64decode(line[name][1])))
+        serde.loads_typed((line[name][0], base64.b64decode(line[name][1], validate=True)))
         for name in ("checkpoint", "metadata", "writes")
     )
     return checkpoint, metadata, writes
+
+
+def _check(bench: Workbench, path: Path) -> None:
+    for number, line in enumerate(_read(path), 2):
+        try:
+            _check_line(bench, line)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, NotImplementedError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise SetupError(f"{path} is damaged: line {number}: {reason}. Export it once more") from error
+
+
+def _check_line(bench: Workbench, line: dict[str, Any]) -> None:
+    """Raise one of the errors that broken data brings about when a line cannot be written as it is."""
+    kind = line["kind"]
+    if kind == "text":
+        whole = digest_of(line["text"]) == line["address"]
+        if not whole and not (
+            line.get("redacted") and FORGOTTEN in line["text"] and ADDRESS.fullmatch(line["address"])
+        ):
+            raise ValueError(f"the text at {line['address']} is another one")
+    elif kind == "checkpoint":
+        checkpoint, metadata, writes = _unpacked(bench, line)
+        if not isinstance(line["thread_id"], str) or not isinstance(line["parent"], str | None):
+            raise ValueError("its ids are no texts")
+        _ = checkpoint["id"], checkpoint["channel_versions"], metadata.items(), _by_task(writes)
+    elif kind in ROWS:
+        _check_row(ROWS[kind][0], line["row"])
+    else:
+        raise ValueError(f"there is no kind {kind!r}")
+
+
+def _check_row(table: Table, row: dict[str, Any]) -> None:
+    if unknown := row.keys() - set(table.columns.keys()):
+        raise ValueError(f"{table.name} has no {', '.join(sorted(unknown))}")
+    for column in table.columns:
+        value = row.get(column.name) if column.nullable or column.server_default is not None else row[column.name]
+        if value is None and column.name in row and not column.nullable:
+            raise ValueError(f"{column.name} is empty")
+        if not isinstance(value, str | int | float | None):
+            raise TypeError(f"{column.name} is neither text nor number")
 
 
 def _put(bench: Workbench, line: dict[str, Any], checkpoint: Any, metadata: Any, writes: Any) -> None:
@@ -158,10 +205,12 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
             head = json.loads(next(file, "{}"))
             if not isinstance(head, dict) or head.get("format") != FORMAT:
                 raise SetupError(f"{path} is no export of checkpoints")
+            if not isinstance(head.get("version"), int):
+                raise SetupError(f"{path} is damaged: it does not say its version")
             if head["version"] > VERSION:
                 raise SetupError(f"{path} was written by a newer version of ratchet: update, then import it")
             for line in file:
                 yield json.loads(line)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise SetupError(f"cannot read {path}: {reason}") from error

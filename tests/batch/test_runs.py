@@ -10,6 +10,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from batch.loop import LearningRun, plan_run
 from batch.summary import RunSummary, summarise
 from benchmarks.loopback_model import LoopbackModel, write_tasks
+from checkpoints.care import saved_threads
 from checkpoints.savers import close_saver, open_saver
 from cli.tables import print_summary
 from runtime.build import open_services
@@ -18,6 +19,8 @@ from state.errors import SetupError, StoppedError, TransientError
 from storage.contents import digest_of
 from tasks.load import load_tasks
 from telemetry.events import Event
+from workbench.bench import Workbench
+from workbench.care import prune
 
 
 @pytest.fixture
@@ -76,6 +79,38 @@ def test_the_same_run_again_asks_the_model_nothing(tmp_path: Path, adder: Loopba
 
     assert len(adder.requests) == asked
     assert second.episodes == first.episodes
+
+
+def pruned(home: Path) -> int:
+    """Prune every thread; return how many are left."""
+    with Workbench(home) as bench:
+        prune(bench, keep=0)
+        return len(saved_threads(bench.saver))
+
+
+def test_a_finished_run_that_was_pruned_is_read_from_the_ledger(tmp_path: Path, adder: LoopbackModel) -> None:
+    first = run_once(tmp_path, adder, epochs=2)
+    asked = len(adder.requests)
+    assert pruned(tmp_path / "home") == 0
+
+    second = run_once(tmp_path, adder, epochs=2)
+
+    assert len(adder.requests) == asked
+    assert (second.run, second.episodes) == (first.run, first.episodes)
+    assert pruned(tmp_path / "home") == 0
+
+
+def test_a_pruned_run_tries_only_the_episodes_that_failed_and_stays_done(tmp_path: Path, adder: LoopbackModel) -> None:
+    adder.failing = {"add_4"}
+    first = run_once(tmp_path, adder)
+    pruned(tmp_path / "home")
+    adder.failing, asked = set(), len(adder.requests)
+    second = run_once(tmp_path, adder)
+
+    assert {name for name, _ in adder.requests[asked:]} == {"add_4"}
+    assert [failure["task_id"] for failure in first.failures] == ["add/4"]
+    assert (second.failures, second.run["status"]) == ([], "done")
+    assert len(second.episodes) == len(first.episodes) + 1
 
 
 def test_another_seed_is_another_run(tmp_path: Path, adder: LoopbackModel) -> None:

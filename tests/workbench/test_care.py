@@ -1,7 +1,9 @@
+import gzip
 import json
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -11,9 +13,12 @@ from checkpoints.care import SavedThread, saved_threads, written_at
 from checkpoints.history import fingerprint, history
 from cli.checkpoints import parse_age
 from graphs.episode import episode_graph
+from memory.index import Sight
+from runtime.forgetting import forget_everywhere
 from state.errors import SetupError
 from state.ledger import FinishedEpisode
 from storage.contents import ContentStore
+from storage.engine import open_home
 from storage.tables import contents
 from workbench.bench import Workbench
 from workbench.care import chosen, prune
@@ -47,6 +52,12 @@ def test_the_time_in_a_checkpoints_id_is_that_of_its_writing(bench: Workbench, r
     for point in history(bench.saver, run_id):
         said = datetime.fromisoformat(point.checkpoint["ts"]).timestamp()
         assert abs(written_at(point.checkpoint["id"]) - said) < 1
+
+
+def another_home(folder: Path) -> Workbench:
+    """Make a new home and open it."""
+    open_home(folder / "other").close()
+    return Workbench(folder / "other")
 
 
 def thread(name: str, last_at: float) -> SavedThread:
@@ -99,11 +110,14 @@ def test_an_unfinished_thread_is_never_pruned(bench: Workbench, episodes: Episod
     assert [one.thread_id for one in saved_threads(bench.saver)] == ["half-done"]
 
 
-def test_a_home_that_somebody_works_on_is_not_pruned(bench: Workbench, run_id: str) -> None:
-    lease = Lease(bench.folder / "runs" / run_id)
-    with pytest.raises(SetupError, match=f"{run_id} is being worked on"):
+@pytest.mark.parametrize("kind", ["runs", "forks", "proposals"])
+def test_a_home_that_somebody_works_on_is_not_pruned(bench: Workbench, kind: str) -> None:
+    lease = Lease(bench.folder / kind / "some-work")
+    [draft] = bench.contents.put("what the work has stored and not yet referred to")
+    with pytest.raises(SetupError, match="some-work is being worked on"):
         prune(bench, keep=0)
     lease.release()
+    assert ContentStore(bench.home).get(draft)
     with pytest.raises(SetupError, match="say what to remove"):
         prune(bench)
 
@@ -114,10 +128,7 @@ def test_an_exported_run_is_shown_compared_and_forked_in_another_home(
     branch = fork(bench, episodes["add/1"]["episode_id"], Changes(), at="review")
     file = tmp_path / "run.jsonl.gz"
     assert export_threads(bench, run_id, file) == 12
-    from storage.engine import open_home
-
-    open_home(tmp_path / "other").close()
-    with Workbench(tmp_path / "other") as other:
+    with another_home(tmp_path) as other:
         assert import_threads(other, file) == (12, 0)
         assert import_threads(other, file) == (0, 12)
         for name in (run_id, branch, episodes["add/3"]["episode_id"]):
@@ -145,9 +156,85 @@ def test_a_thread_that_went_on_by_itself_is_left_alone_by_an_import(
     assert fingerprint(bench.saver, episode_id) == before
 
 
-def test_a_file_that_is_no_export_is_named(bench: Workbench, tmp_path: Path) -> None:
-    import gzip
+def test_an_export_after_a_forgetting_is_imported_without_what_was_forgotten(
+    bench: Workbench, run_id: str, tmp_path: Path
+) -> None:
+    records = bench.services.memory.records
+    listed = bench.services.memory.recall.listed(bench.services.memory.scope, sight=Sight(), limit=100)
+    memory = next(one for one in listed if one.kind == "procedural")
+    assert forget_everywhere(records, [memory.memory_id]).quotations > 0
+    file = tmp_path / "run.jsonl.gz"
+    export_threads(bench, run_id, file)
+    lines = lines_of(file)
+    marked = {line["address"]: line["text"] for line in lines if line.get("redacted")}
+    assert marked
 
+    with another_home(tmp_path) as other:
+        assert import_threads(other, file) == (11, 0)
+        assert import_threads(other, file) == (0, 11)
+        assert {address: ContentStore(other.home).get(address) for address in marked} == marked
+        assert other.ledger.episodes_of(run_id) == bench.ledger.episodes_of(run_id)
+
+
+def lines_of(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+
+
+def damaged(line: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {name: value for name, value in {**line, **changes}.items() if value is not ...}
+
+
+BROKEN: dict[str, tuple[str, dict[str, Any]]] = {
+    "a key is missing": ("text", {"address": ...}),
+    "another text": ("text", {"text": "another"}),
+    "another text, said to be redacted": ("text", {"text": "another", "redacted": True}),
+    "no kind": ("text", {"kind": ...}),
+    "an unknown kind": ("text", {"kind": "cake"}),
+    "bad base64": ("checkpoint", {"writes": ["msgpack", "?"]}),
+    "no msgpack": ("checkpoint", {"checkpoint": ["msgpack", "wcHB"]}),
+    "an unknown encoding": ("checkpoint", {"metadata": ["cake", "gA=="]}),
+    "a checkpoint that is none": ("checkpoint", {"checkpoint": ["msgpack", "gA=="]}),
+    "no thread": ("checkpoint", {"thread_id": ...}),
+    "an empty row": ("episode", {"row": {}}),
+    "a row that is none": ("episode", {"row": []}),
+    "a column that there is not": ("run", {"row": {"cake": 1}}),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_damaged_export_is_refused_before_anything_is_written(
+    bench: Workbench, run_id: str, tmp_path: Path, name: str
+) -> None:
+    kind, changes = BROKEN[name]
+    file = tmp_path / "run.jsonl.gz"
+    export_threads(bench, run_id, file)
+    lines = lines_of(file)
+    last = max(index for index, line in enumerate(lines) if line["kind"] == kind)
+    lines[last] = damaged(lines[last], **changes)
+    with gzip.open(file, "wt") as out:
+        out.writelines(json.dumps(line) + "\n" for line in lines)
+    with another_home(tmp_path) as other:
+        with pytest.raises(SetupError, match=f"is damaged: line {last + 1}: "):
+            import_threads(other, file)
+        assert (texts(other), saved_threads(other.saver), other.ledger.runs()) == (0, [], [])
+
+
+def test_a_file_that_was_cut_or_changed_on_its_way_is_refused_before_anything_is_written(
+    bench: Workbench, run_id: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "run.jsonl.gz"
+    export_threads(bench, run_id, file)
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    with another_home(tmp_path) as other:
+        for data in (whole[:middle], whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :]):
+            file.write_bytes(data)
+            with pytest.raises(SetupError, match=r"cannot read|is damaged"):
+                import_threads(other, file)
+            assert (texts(other), saved_threads(other.saver), other.ledger.runs()) == (0, [], [])
+
+
+def test_a_file_that_is_no_export_is_named(bench: Workbench, tmp_path: Path) -> None:
     file = tmp_path / "x.gz"
     with pytest.raises(SetupError, match=r"cannot read .*No such file"):
         import_threads(bench, file)
