@@ -59,7 +59,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     ] = None,
     role: Annotated[
         list[str] | None,
-        typer.Option(help="Another model for a role: reflect=, review= or propose=MODEL; may be repeated."),
+        typer.Option(help="Another model for a role: reflect=MODEL rewrites prompts."),
     ] = None,
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature of the model.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Of one answer. [default: the provider's limit]")] = None,
