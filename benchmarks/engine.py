@@ -29,6 +29,7 @@ from langgraph.graph import END, START, StateGraph
 from batch.loop import LearningRun, plan_run
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
+from checkpoints.questions import Questions
 from checkpoints.savers import close_saver, open_saver
 from memory.store import MemoryStore
 from models.meter import Meter
@@ -161,8 +162,8 @@ def ratchet(episodes: int, memories: int, folder: Path, clock: Clock | None = No
     models = Models({"generate": model}, meter=Meter(home))
     services = Services(
         settings=settings, home=home, contents=contents, tasks=TaskShelf(contents), ledger=Ledger(home),
-        memory=MemoryStore(home), prompts=PromptRegistry(home), optimisations=OptimisationLog(home), models=models,
-        sandbox=InstantSandbox(), rewards=RewardTable(),
+        memory=MemoryStore(home), prompts=PromptRegistry(home), questions=Questions(home),
+        optimisations=OptimisationLog(home), models=models, sandbox=InstantSandbox(), rewards=RewardTable(),
     )  # fmt: skip
     plan = plan_run(settings, [trivial_task(n) for n in range(episodes)], "trivial", services)
     if clock:
@@ -197,7 +198,7 @@ def bare(episodes: int, text_bytes: int, folder: Path) -> Marks:
     saver = open_saver(folder)
     model, sandbox, text = FakeListChatModel(responses=[ANSWER]), InstantSandbox(), "x" * text_bytes
     id32 = "0123456789abcdef" * 2
-    nodes: dict[str, Callable[[BareState], BareState]] = {
+    nodes: dict[str, Any] = {
         "retrieve": lambda _: {"memories": [{"memory_id": id32, "kind": "procedural", "score": 0.5}] * 3},
         "generate": lambda _: {
             "attempts": [{"index": 0, "code": id32, "answer": str(model.invoke(text or "add").content)}]
@@ -209,7 +210,7 @@ def bare(episodes: int, text_bytes: int, folder: Path) -> Marks:
     }
     graph = StateGraph(BareState)
     for name in NODES:
-        graph.add_node(name, nodes[name])  # type: ignore[arg-type]
+        graph.add_node(name, nodes[name])
     for start, end in zip((START, *NODES), (*NODES, END), strict=True):
         graph.add_edge(start, end)
     compiled = graph.compile(checkpointer=saver)

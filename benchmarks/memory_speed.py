@@ -27,6 +27,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 WORDS = 20_000
 DIMS = 384
 QUERIES = 200
@@ -168,13 +170,15 @@ class Chroma:
     def add(self, items: Sequence[tuple[str, str, int]]) -> None:
         ids, documents, parts = zip(*items, strict=True)
         self._collection.add(
-            ids=list(ids), documents=list(documents), embeddings=[vector(text) for text in documents],
+            ids=list(ids), documents=list(documents), embeddings=[np.array(vector(text)) for text in documents],
             metadatas=[{"part": part} for part in parts],
         )  # fmt: skip
 
     def search(self, question: str, part: int | None) -> None:
-        where = None if part is None else {"part": part}
-        self._collection.query(query_embeddings=[vector(question)], n_results=10, where=where)
+        if part is None:
+            self._collection.query(query_embeddings=[np.array(vector(question))], n_results=10)
+        else:
+            self._collection.query(query_embeddings=[np.array(vector(question))], n_results=10, where={"part": part})
 
 
 class Mem0:

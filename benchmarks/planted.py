@@ -95,20 +95,11 @@ class PlantedRunner:
             "status": "passed" if solved else "failed", "passed": solved, "total": 1, "limit": "", "declined": False,
             "overfit": False, "code": "", "memories": [], "remembered": [],
         }  # fmt: skip
-        same = (
-            "episode_id",
-            "prompt_set",
-            "memory_snapshot",
-            "split",
-            "task_id",
-            "task",
-            "repeat",
-            "model",
-            "conditions",
-        )
-        row: Any = {name: spec[name] for name in same}  # type: ignore[literal-required]
         return {
-            **row, "attempts": 1, "solved_first": solved, "solved": solved, "reward": float(solved),
+            "episode_id": spec["episode_id"], "prompt_set": spec["prompt_set"],
+            "memory_snapshot": spec["memory_snapshot"], "split": spec["split"], "task_id": spec["task_id"],
+            "task": spec["task"], "repeat": spec["repeat"], "model": spec["model"], "conditions": spec["conditions"],
+            "attempts": 1, "solved_first": solved, "solved": solved, "reward": float(solved),
             "components": {"correctness": float(solved)}, "outcome": outcome, "prompt_tokens": self.tokens,
             "completion_tokens": 0, "cost_usd": 0.001, "model_s": 0.0, "sandbox_s": 0.0, "wall_s": 0.001,
             "finished_at": 0.0,

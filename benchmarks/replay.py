@@ -16,6 +16,7 @@ from batch.loop import LearningRun, plan_run
 from benchmarks.loopback_model import LoopbackModel, write_tasks
 from checkpoints.history import fingerprint
 from graphs import episode as graph_module
+from nodes.review import review as review_node
 from runtime.build import open_services
 from runtime.settings import load_settings
 from tasks.load import load_tasks
@@ -44,7 +45,7 @@ def record(folder: Path, model: LoopbackModel) -> None:
 @contextmanager
 def planted() -> Iterator[None]:
     """Put another `review` into the episode graph."""
-    original = graph_module.review
+    original = review_node
 
     def review(state: Any, runtime: Any) -> Any:
         return {"review": {**original(state, runtime)["review"], "overfit": True}}
