@@ -11,17 +11,15 @@ from typing import Annotated
 
 import typer
 
+from cli.options import HomeOption, JsonOption, PanelCommand, RunOrEpisodeArgument
 from state.errors import SetupError
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 SHOWN = 20
 
-app = typer.Typer(help="What saved threads take; take old ones away; carry them to another home.", no_args_is_help=True)
-
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Folder for everything that is kept. [default: .ratchet]")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON lines instead of tables.")]
+app = typer.Typer(
+    help="What saved threads take; prune, export, import them.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 def parse_age(text: str) -> timedelta:
@@ -32,7 +30,7 @@ def parse_age(text: str) -> timedelta:
     return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
-@app.command("list")
+@app.command("list", cls=PanelCommand)
 def list_threads(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the saved threads, the one that was written to last first."""
     from rich.table import Table
@@ -59,7 +57,7 @@ def list_threads(home: HomeOption = None, as_json: JsonOption = False) -> None:
     console.print(f"{len(threads)} threads ({kinds}), {total:.1f} MB; texts are stored once and not counted here")
 
 
-@app.command("prune")
+@app.command("prune", cls=PanelCommand)
 def prune_threads(
     older_than: Annotated[str | None, typer.Option(help="Since the last checkpoint: 90m, 12h, 30d, 8w.")] = None,
     keep: Annotated[int | None, typer.Option(min=0, help="The newest n threads stay.")] = None,
@@ -86,13 +84,13 @@ def prune_threads(
         print(f"{pruned.unfinished} old threads are not finished and stay")
 
 
-@app.command("export")
+@app.command("export", cls=PanelCommand)
 def export_file(
-    name: Annotated[str, typer.Argument(help="A run, or the beginning of an episode's id.")],
+    name: RunOrEpisodeArgument,
     file: Annotated[Path, typer.Argument(help="Where to, such as run.jsonl.gz.")],
     home: HomeOption = None,
 ) -> None:
-    """Write a run with all its episodes, or one episode, with texts, results and forks, to one file."""
+    """Write a run or an episode to one file. It holds texts, results and forks as well."""
     from workbench.bench import Workbench
     from workbench.transfer import export_threads
 
@@ -101,11 +99,11 @@ def export_file(
     print(f"wrote {count} threads to {file}")
 
 
-@app.command("import")
+@app.command("import", cls=PanelCommand)
 def import_file(
     file: Annotated[Path, typer.Argument(help="A file that export wrote.")], home: HomeOption = None
 ) -> None:
-    """Read a file that `export` wrote into a home, which is made if there is none. Twice is once."""
+    """Read what export wrote into a home. The home is made if there is none; twice is once."""
     from runtime.settings import load_settings
     from storage.engine import open_home
     from workbench.bench import Workbench

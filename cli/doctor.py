@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from cli.tables import stdout_console
-from models.factory import PROVIDERS
+from models.names import PROVIDERS
 from runtime.settings import Settings, load_settings
 from sandbox.doctor import examine
 from sandbox.local import LocalSandbox

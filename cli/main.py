@@ -2,14 +2,65 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cli.checkpoints import app as checkpoints_app
 from cli.exits import EXIT_DONE, EXIT_NO_RESULT, EXIT_STOPPED, EXIT_USAGE
 from cli.memory import app as memory_app
-from cli.options import HomeOption, JsonOption
+from cli.options import (
+    PLAIN_WIDTH,
+    AskOption,
+    AttemptsOption,
+    BaseUrlOption,
+    BatchSizeOption,
+    BudgetOption,
+    CacheAnswersOption,
+    ConcurrencyOption,
+    DrawOption,
+    DryRunOption,
+    EpisodeArgument,
+    EpochsOption,
+    ForkOption,
+    HomeOption,
+    IterationsOption,
+    JsonOption,
+    KeyEnvOption,
+    LangsmithDatasetOption,
+    LangsmithExperimentOption,
+    LimitOption,
+    MaxCostOption,
+    MaxTokensOption,
+    MeasureEveryOption,
+    MemoriesOption,
+    MemoryOption,
+    ModelOption,
+    NoMemoryOption,
+    NoSkillsOption,
+    OptimiseEveryOption,
+    PanelCommand,
+    PerMinuteOption,
+    PromptsOption,
+    ProposersOption,
+    ProposingModelOption,
+    RecipesOption,
+    RepeatsOption,
+    ReplayOption,
+    RequireIsolationOption,
+    RetriesOption,
+    RoleOption,
+    RunOrEpisodeArgument,
+    SeedOption,
+    ShuffleMemoriesOption,
+    SkipInvalidOption,
+    SplitsOption,
+    StreamOption,
+    TargetOption,
+    TasksArgument,
+    TemperatureOption,
+    TendEveryOption,
+)
 from cli.prompts import app as prompts_app
 from state.errors import BudgetError, RatchetError, SetupError, StoppedError
 
@@ -20,16 +71,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": PLAIN_WIDTH},
 )
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(memory_app, name="memory")
 app.add_typer(checkpoints_app, name="checkpoints")
-
-
-ModelOption = Annotated[
-    str | None,
-    typer.Option("--model", "-m", help="offline, recorded:FILE, openai:NAME, anthropic:NAME. [default: offline]"),
-]
 
 
 def _print_version(wanted: bool) -> None:
@@ -49,248 +95,129 @@ def options(
     """Answer what is asked of the program itself."""
 
 
-@app.command()
-def run(  # noqa: PLR0913 - one parameter per option
-    tasks: Annotated[str, typer.Argument(help="A .jsonl file of tasks, or a bundled set: katas, hard.")],
+@app.command(cls=PanelCommand)
+def run(
+    ctx: typer.Context,
+    tasks: TasksArgument,
     model: ModelOption = None,
-    base_url: Annotated[str | None, typer.Option(help="Of an OpenAI-compatible server.")] = None,
-    key_env: Annotated[
-        str | None, typer.Option(help="Variable that holds the model's key, where it is not the usual one.")
-    ] = None,
-    role: Annotated[
-        list[str] | None,
-        typer.Option(help="Another model for a role: reflect=MODEL rewrites prompts."),
-    ] = None,
-    temperature: Annotated[float | None, typer.Option(help="Sampling temperature of the model.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Of one answer. [default: the provider's limit]")] = None,
-    stream: Annotated[bool, typer.Option("--stream", help="Receive answers piece by piece.")] = False,
-    retries: Annotated[int | None, typer.Option(help="Tries of a model call after the first. [default: 5]")] = None,
-    requests_per_minute: Annotated[int | None, typer.Option(help="At most, to each model.")] = None,
-    tokens_per_minute: Annotated[int | None, typer.Option(help="At most, to each model.")] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(help="US dollars that the run may spend; it stops there and can be continued.")
-    ] = None,
-    langsmith_dataset: Annotated[
-        str | None, typer.Option(help="LangSmith dataset whose examples the traces refer to; it is made if missing.")
-    ] = None,
-    langsmith_experiment: Annotated[
-        str | None, typer.Option(help="Name of the experiment in that dataset. [default: the run]")
-    ] = None,
-    cache_answers: Annotated[
-        bool, typer.Option("--cache-answers", help="Keep answers by what was asked, and ask nothing twice.")
-    ] = False,
-    attempts: Annotated[
-        int | None, typer.Option(help="Programs per episode: the first and its repairs. [default: 3]")
-    ] = None,
-    repeats: Annotated[int | None, typer.Option(help="Episodes per task, for pass@k. [default: 1]")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the train tasks. [default: 1]")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Train tasks per batch. [default: 32]")] = None,
-    measure_every: Annotated[
-        int | None,
-        typer.Option(help="Measure held-out tasks at the start and every n batches; 0: at the end. [default: 0]"),
-    ] = None,
-    optimise_every: Annotated[
-        int | None, typer.Option(help="Optimise prompts every n train episodes; 0: never. [default: 0]")
-    ] = None,
-    memories: Annotated[int | None, typer.Option(help="Memories shown per episode; 0: none. [default: 3]")] = None,
-    recipes: Annotated[
-        int | None, typer.Option(help="Repairs of like failures shown with a failure. [default: 0]")
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(help="Start with nothing (run), or with what earlier runs remembered (home). [default: run]"),
-    ] = None,
-    prompts: Annotated[
-        str | None, typer.Option(help="A prompt set's id, or a folder of Markdown files. [default: the one in use]")
-    ] = None,
-    no_memory: Annotated[bool, typer.Option("--no-memory", help="A control: the same as --memories 0.")] = False,
-    shuffle_memories: Annotated[
-        bool, typer.Option("--shuffle-memories", help="A control: show what the memory holds for another task.")
-    ] = False,
-    no_skills: Annotated[
-        bool, typer.Option("--no-skills", help="A control: leave out the prompt's skill lines.")
-    ] = False,
-    draw: Annotated[
-        str | None,
-        typer.Option(help="Train tasks after the first epoch: shuffled, or learnable ones first. [default: shuffled]"),
-    ] = None,
-    tend_every: Annotated[
-        int | None, typer.Option(help="Tend the memory every n train episodes; 0: never. [default: 100]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of every random draw; another seed is another run.")] = None,
-    concurrency: Annotated[
-        int | None, typer.Option("--concurrency", "-c", help="Episodes at one time. [default: 8]")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Only the first n tasks.")] = None,
-    split: Annotated[
-        list[str] | None, typer.Option(help="Only this split (train, validation, test); may be repeated.")
-    ] = None,
-    require_isolation: Annotated[
-        str | None, typer.Option(help="Refuse a weaker sandbox than rlimit, landlock or full.")
-    ] = None,
-    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Go on without lines that are broken.")] = False,
-    ask: Annotated[
-        list[str] | None, typer.Option(help="Ask a person before episodes do this: remember. See `ratchet pending`.")
-    ] = None,
+    base_url: BaseUrlOption = None,
+    key_env: KeyEnvOption = None,
+    role: RoleOption = None,
+    temperature: TemperatureOption = None,
+    max_tokens: MaxTokensOption = None,
+    stream: StreamOption = False,
+    retries: RetriesOption = None,
+    requests_per_minute: PerMinuteOption = None,
+    tokens_per_minute: PerMinuteOption = None,
+    max_cost_usd: MaxCostOption = None,
+    cache_answers: CacheAnswersOption = False,
+    limit: LimitOption = None,
+    splits: SplitsOption = None,
+    repeats: RepeatsOption = None,
+    skip_invalid: SkipInvalidOption = False,
+    attempts: AttemptsOption = None,
+    epochs: EpochsOption = None,
+    batch_size: BatchSizeOption = None,
+    draw: DrawOption = None,
+    measure_every: MeasureEveryOption = None,
+    optimise_every: OptimiseEveryOption = None,
+    tend_every: TendEveryOption = None,
+    seed: SeedOption = None,
+    concurrency: ConcurrencyOption = None,
+    memory: MemoryOption = None,
+    memories: MemoriesOption = None,
+    recipes: RecipesOption = None,
+    prompts: PromptsOption = None,
+    no_memory: NoMemoryOption = False,
+    shuffle_memories: ShuffleMemoriesOption = False,
+    no_skills: NoSkillsOption = False,
+    require_isolation: RequireIsolationOption = None,
+    ask: AskOption = None,
+    langsmith_dataset: LangsmithDatasetOption = None,
+    langsmith_experiment: LangsmithExperimentOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Solve tasks, learn from them and report. The same command again continues, or shows, the same run."""
-    from cli.run import run_tasks
+    from cli.early import controls, loaded_tasks, roles, settings_of
 
-    if (no_memory and (memories or shuffle_memories)) or (shuffle_memories and memories == 0):
-        raise SetupError("--no-memory and --memories 0 show no memories: leave out --memories N and --shuffle-memories")
-    given: dict[str, Any] = {
-        "model": model,
-        "base_url": base_url,
-        "key_env": key_env,
-        "roles": _roles(role or []),
-        "temperature": temperature,
-        "max_tokens": max_tokens,
-        "stream": stream or None,
-        "retries": retries,
-        "requests_per_minute": requests_per_minute,
-        "tokens_per_minute": tokens_per_minute,
-        "max_cost_usd": max_cost,
-        "cache_answers": cache_answers or None,
-        "langsmith_dataset": langsmith_dataset,
-        "langsmith_experiment": langsmith_experiment,
-        "attempts": attempts,
-        "repeats": repeats,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "measure_every": measure_every,
-        "memories": 0 if no_memory else memories,
-        "shuffle_memories": shuffle_memories or None,
-        "skills": False if no_skills else None,
-        "draw": draw,
-        "optimise_every": optimise_every,
-        "recipes": recipes,
-        "memory": memory,
-        "prompts": prompts,
-        "tend_every": tend_every,
-        "seed": seed,
-        "concurrency": concurrency,
-        "limit": limit,
-        "splits": split or None,
-        "require_isolation": require_isolation,
-        "ask": ask or None,
-        "home": home,
-    }
-    raise typer.Exit(run_tasks(tasks, given, skip_invalid=skip_invalid, as_json=as_json))
+    settings = settings_of(ctx, roles=roles(role or []), **controls(ctx))
+    loaded = loaded_tasks(tasks, skip_invalid=skip_invalid)
+    from cli.run import run_tasks  # seconds: mistakes are told before
+
+    raise typer.Exit(run_tasks(tasks, settings, loaded, as_json=as_json))
 
 
-def _roles(given: list[str]) -> dict[str, dict[str, str]] | None:
-    """Return the models of `--role reflect=MODEL` by role; None when there are none."""
-    pairs = [text.partition("=")[::2] for text in given]
-    wrong = [text for text, (role, model) in zip(given, pairs, strict=True) if not role or not model]
-    if wrong:
-        raise SetupError(f"--role {wrong[0]}: write it like --role reflect=openai:gpt-5.2")
-    return {role: {"model": model} for role, model in pairs} or None
-
-
-@app.command()
-def propose(  # noqa: PLR0913 - one parameter per option
+@app.command(cls=PanelCommand)
+def propose(
+    ctx: typer.Context,
     known: Annotated[
         list[str] | None, typer.Argument(help="Task files that must not be repeated; katas and hard never are.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=5_000, help="Tasks wanted.")] = 20,
     most: Annotated[int | None, typer.Option(min=1, help="Proposals at most. [default: 20 per task]")] = None,
     tries: Annotated[
-        int,
-        typer.Option(
-            min=0, max=50, help="Solutions asked for per task: one that none or all solve is refused; 0: any."
-        ),
+        int, typer.Option(min=0, max=50, help="Solutions asked for per task; one that none or all solve is refused.")
     ] = 4,
-    model: ModelOption = None,
-    base_url: Annotated[str | None, typer.Option(help="Of an OpenAI-compatible server.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Sampling temperature of the model.")] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(help="Build upon nothing (run), or upon what runs of this home remembered (home). [default: run]"),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of every random draw; another seed is another series.")] = None,
     out: Annotated[Path | None, typer.Option(help="Task file to write. [default: in the home]")] = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    temperature: TemperatureOption = None,
+    memory: MemoryOption = None,
+    seed: SeedOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a model invent tasks: run, new, told apart by their examples, neither too easy nor too hard."""
+    """Have a model invent new tasks. Kept are those that run and are neither too easy nor too hard."""
+    from cli.early import loaded_tasks, settings_of
+
+    settings = settings_of(ctx)
+    for name in known or []:
+        loaded_tasks(name)
     from batch.proposals import Wanted
     from cli.propose import PROPOSALS_PER_TASK
     from cli.propose import propose as propose_series
 
-    given: dict[str, Any] = {
-        "model": model,
-        "base_url": base_url,
-        "temperature": temperature,
-        "memory": memory,
-        "seed": seed,
-        "home": home,
-    }
     wanted = Wanted(count=count, most=most or PROPOSALS_PER_TASK * count, tries=tries)
-    raise typer.Exit(propose_series(wanted, given, known or [], out=out, as_json=as_json))
+    raise typer.Exit(propose_series(wanted, settings, known or [], out=out, as_json=as_json))
 
 
-@app.command()
-def optimise(  # noqa: PLR0913 - one parameter per option
-    tasks: Annotated[str, typer.Argument(help="A .jsonl file of tasks, or a bundled set: katas, hard.")],
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Model whose prompts these are.")] = None,
-    proposing_model: Annotated[str | None, typer.Option(help="Model that proposes. [default: the same]")] = None,
-    base_url: Annotated[str | None, typer.Option(help="Of an OpenAI-compatible server.")] = None,
-    proposer: Annotated[
-        list[str] | None,
-        typer.Option(help="skill_lines, rewrite, contrast, merge, drop_lines or module:function; in this order."),
-    ] = None,
-    budget: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=NUMBER; rollouts, model_calls, tokens, cost_usd, seconds. May be repeated."),
-    ] = None,
-    iterations: Annotated[int | None, typer.Option(help="At most. [default: 40]")] = None,
-    target: Annotated[float | None, typer.Option(help="Mean validation score at which to stop.")] = None,
-    attempts: Annotated[int | None, typer.Option(help="Programs per rollout. [default: 3]")] = None,
-    prompts: Annotated[
-        str | None, typer.Option(help="A prompt set's id, or a folder of Markdown files. [default: the one in use]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of every random draw.")] = None,
-    concurrency: Annotated[
-        int | None, typer.Option("--concurrency", "-c", help="Rollouts at one time. [default: 8]")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Only the first n tasks.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take; run nothing.")] = False,
-    fork: Annotated[
-        str, typer.Option(help="OPTIMISATION:ITERATION; continue its pool from there, say with another --seed.")
-    ] = "",
-    replay: Annotated[bool, typer.Option("--replay", help="Decide again from what was recorded; run nothing.")] = False,
-    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Go on without lines that are broken.")] = False,
+@app.command(cls=PanelCommand)
+def optimise(
+    ctx: typer.Context,
+    tasks: TasksArgument,
+    model: ModelOption = None,
+    proposing_model: ProposingModelOption = None,
+    base_url: BaseUrlOption = None,
+    limit: LimitOption = None,
+    skip_invalid: SkipInvalidOption = False,
+    proposers: ProposersOption = None,
+    spending: BudgetOption = None,
+    iterations: IterationsOption = None,
+    target: TargetOption = None,
+    attempts: AttemptsOption = None,
+    seed: SeedOption = None,
+    concurrency: ConcurrencyOption = None,
+    prompts: PromptsOption = None,
+    dry_run: DryRunOption = False,
+    fork: ForkOption = "",
+    replay: ReplayOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Optimise prompts: train tasks teach, validation tasks decide, test tasks are only measured."""
-    from cli.optimise import Wish, budget_of, optimise_prompts
+    """Optimise the prompts, on evidence. Train tasks teach, validation tasks decide, test tasks are only measured."""
+    from cli.early import loaded_tasks, optimiser, settings_of
 
-    optimiser = {
-        "proposers": proposer or None,
-        "budget": budget_of(budget) if budget else None,
-        "iterations": iterations,
-        "target": target,
-    }
-    given: dict[str, Any] = {
-        "model": model,
-        "base_url": base_url,
-        "attempts": attempts,
-        "prompts": prompts,
-        "seed": seed,
-        "concurrency": concurrency,
-        "limit": limit,
-        "home": home,
-        "optimiser": {name: value for name, value in optimiser.items() if value is not None} or None,
-        "roles": {"reflect": {"model": proposing_model}} if proposing_model else None,
-    }
-    wish = Wish(dry_run=dry_run, replay=replay, fork=fork, skip_invalid=skip_invalid, as_json=as_json)
-    raise typer.Exit(optimise_prompts(tasks, given, wish))
+    reflecting = {"reflect": {"model": proposing_model}} if proposing_model else None
+    settings = settings_of(ctx, roles=reflecting, optimiser=optimiser(ctx, spending or []))
+    loaded = loaded_tasks(tasks, skip_invalid=skip_invalid)
+    from cli.optimise import Wish, optimise_prompts
+
+    wish = Wish(dry_run=dry_run, replay=replay, fork=fork, as_json=as_json)
+    raise typer.Exit(optimise_prompts(tasks, settings, loaded, wish))
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def runs(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the runs of a home, the newest first."""
     from cli.show import list_runs
@@ -298,9 +225,9 @@ def runs(home: HomeOption = None, as_json: JsonOption = False) -> None:
     list_runs(home, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def show(
-    name: Annotated[str, typer.Argument(help="A run, or the beginning of an episode's id.")],
+    name: RunOrEpisodeArgument,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -310,7 +237,7 @@ def show(
     show_one(name, home, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def trace(
     name: Annotated[str, typer.Argument(help="The beginning of an episode's id, or a run.")],
     otel: Annotated[Path | None, typer.Option(help="Write the spans as OpenTelemetry JSON to this file.")] = None,
@@ -318,35 +245,35 @@ def trace(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show an episode as a tree of spans: nodes, model calls, tokens, times."""
+    """Show an episode as a tree of spans. They are nodes and model calls, with tokens and times."""
     from cli.trace import trace_one
 
     trace_one(name, home, otel=otel, send=send, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def replay(
-    name: Annotated[str, typer.Argument(help="A run, or the beginning of an episode's id.")],
+    name: RunOrEpisodeArgument,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Execute a saved episode or run again from its recorded answers; say what differs, node by node."""
+    """Execute a saved episode or run again, and say what differs. Model answers come from the record."""
     from cli.replay import replay_one
 
     raise typer.Exit(replay_one(name, home, as_json=as_json))
 
 
-@app.command()
-def fork(  # noqa: PLR0913 - one parameter per option
+@app.command(cls=PanelCommand)
+def fork(
     episode: Annotated[str, typer.Argument(help="The beginning of an episode's id, or a fork.")],
     at: Annotated[
         str | None, typer.Option("--from", help="Node that runs again first; generate:2 is its second turn.")
     ] = None,
     state: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value, such as code=@fixed.py; may be repeated.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as code=@fixed.py; may be repeated.")
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Another model.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="Of an OpenAI-compatible server.")] = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
     prompts: Annotated[str | None, typer.Option(help="A prompt set's id, or a folder of NAME.md files.")] = None,
     memory_snapshot: Annotated[
         str | None, typer.Option(help="What it may remember: none, home, a run, or run-1a2b@3 (before its batch 3).")
@@ -355,7 +282,7 @@ def fork(  # noqa: PLR0913 - one parameter per option
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Branch an episode at any node with something changed, and show it beside its original, which stays as it is."""
+    """Branch an episode at a node with something changed. Its original stays as it is, and is shown beside it."""
     from cli.replay import fork_one
     from workbench.edits import parse_edits
     from workbench.fork import Changes
@@ -370,21 +297,22 @@ def fork(  # noqa: PLR0913 - one parameter per option
     fork_one(episode, home, changes, at=at, teach=teach, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def pending(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """List the episodes that wait for a person's answer (`ratchet run --ask remember`)."""
+    """List the episodes that wait for a person. They come from `ratchet run --ask remember`."""
     from cli.answer import list_pending
 
     list_pending(home, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def answer(
-    episode: Annotated[str, typer.Argument(help="The beginning of an episode's id.")],
+    episode: EpisodeArgument,
     approve: Annotated[bool, typer.Option("--approve", help="It may be remembered.")] = False,
     reject: Annotated[bool, typer.Option("--reject", help="It counts, and is not remembered.")] = False,
     edit: Annotated[
-        list[str] | None, typer.Option("--edit", help="key=value, such as reward.total=0.5: approve with a change.")
+        list[str] | None,
+        typer.Option("--edit", metavar="KEY=VALUE", help="Approve with a change, such as reward.total=0.5."),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -395,22 +323,22 @@ def answer(
     answer_one(episode, home, approve=approve, reject=reject, edits=edit or [], as_json=as_json)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def compare(
-    first: Annotated[str, typer.Argument(help="A run, or the beginning of an episode's id.")],
+    first: RunOrEpisodeArgument,
     second: Annotated[str, typer.Argument(help="Another one.")],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show two episodes side by side, or two runs on the tasks that they have in common."""
+    """Show two episodes, or two runs, side by side. Runs are compared on the tasks that they have in common."""
     from cli.replay import compare_two
 
     compare_two(first, second, home, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Say what works on this machine: Python, the home, the sandbox's layers, models."""
+    """Say what works on this machine. It looks at Python, the home, the sandbox's layers and models."""
     from cli.doctor import examine_machine
 
     raise typer.Exit(examine_machine(home, as_json=as_json))

@@ -20,11 +20,13 @@ FilterOption = Annotated[
     typer.Option(
         "--filter",
         "-f",
-        help="FIELD=VALUE, != > >= < <= ~ (contains), or a JSON filter; may be repeated: all must hold.",
+        metavar="FIELD=VALUE",
+        help="Also != > >= < <= ~ (contains), or a JSON filter; may be repeated: all must hold.",
     ),
 ]
 KindOption = Annotated[
-    list[str] | None, typer.Option("--kind", help="Only episodic, semantic or procedural; may be repeated.")
+    list[str] | None,
+    typer.Option("--kind", metavar="KIND", help="Only episodic, semantic or procedural; may be repeated."),
 ]
 HiddenOption = Annotated[
     bool, typer.Option("--hidden", help="Superseded, archived, consolidated and expired ones as well.")
@@ -35,12 +37,12 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A memory's id, or
 
 
 @app.command()
-def add(  # noqa: PLR0913 - one parameter per option
+def add(
     text: Annotated[str, typer.Argument(help="What to remember; - reads it from standard input.")],
     kind: Annotated[str, typer.Option(help="episodic, semantic or procedural.")] = "semantic",
     code: Annotated[Path | None, typer.Option(help="A file with the program of a procedural memory.")] = None,
     attribute: Annotated[
-        list[str] | None, typer.Option("--attribute", "-a", help="FIELD=VALUE, for filters; may be repeated.")
+        list[str] | None, typer.Option("--attribute", "-a", metavar="FIELD=VALUE", help="For filters; may be repeated.")
     ] = None,
     importance: Annotated[float, typer.Option(help="From 0 to 1.")] = 0.5,
     thread: Annotated[str, typer.Option(help="Memories of one thread are neighbours.")] = "",
@@ -53,7 +55,7 @@ def add(  # noqa: PLR0913 - one parameter per option
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remember a text: duplicates merge, a newer value of the same thing supersedes the older one."""
+    """Remember a text. Duplicates merge; a newer value of the same thing supersedes the older one."""
     from cli.memory_changes import Given, add_text
 
     given = Given(kind, code, attribute or [], importance, thread, cause, sentences)
@@ -61,7 +63,7 @@ def add(  # noqa: PLR0913 - one parameter per option
 
 
 @app.command()
-def search(  # noqa: PLR0913 - one parameter per option
+def search(
     text: Annotated[str, typer.Argument(help="The question; words in quotation marks are looked for as they are.")],
     limit: LimitOption = 10,
     offset: OffsetOption = 0,
@@ -75,7 +77,7 @@ def search(  # noqa: PLR0913 - one parameter per option
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find memories, the best first, and say what each score is made of."""
+    """Find memories, the best first. Says what each score is made of."""
     from cli.memory_views import Page, search_memories
 
     page = Page(limit, offset, filters or [], kind or [], hidden)
@@ -83,7 +85,7 @@ def search(  # noqa: PLR0913 - one parameter per option
 
 
 @app.command("list")
-def list_(  # noqa: PLR0913 - one parameter per option
+def list_(
     limit: LimitOption = 20,
     offset: OffsetOption = 0,
     filters: FilterOption = None,
@@ -105,7 +107,7 @@ def list_(  # noqa: PLR0913 - one parameter per option
 
 @app.command()
 def show(memory_id: IdArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Show a memory with all that is known of it: earlier texts, links, uses."""
+    """Show a memory with its earlier texts, links and uses."""
     from cli.memory_views import show_memory
 
     show_memory(memory_id, home, as_json=as_json)
@@ -128,7 +130,7 @@ def stats(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Count memories by scope, kind and state; show hit rates of the caches, disk and the vector mirror."""
+    """Count memories by scope, kind and state. Shows caches, disk and the vector mirror as well."""
     from cli.memory_views import show_stats
 
     show_stats(_scope(user, project, agent, run), home, as_json=as_json)
@@ -144,7 +146,7 @@ def forget(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Purge memories from every file of the home: rows, quotations, checkpoints, reports, free space."""
+    """Purge memories from every file of the home. That is rows, quotations, checkpoints, reports, free space."""
     from cli.memory_changes import forget_memories
 
     forget_memories(memory_ids, home, yes=yes, everywhere=everywhere, as_json=as_json)
@@ -159,7 +161,7 @@ def export(
     run: RunOption = "",
     home: HomeOption = None,
 ) -> None:
-    """Write memories as JSON lines, with earlier texts and links; without a scope, all of them."""
+    """Write memories as JSON lines. Earlier texts and links go along; without a scope, all memories."""
     from cli.memory_changes import export_memories
 
     export_memories(out, {"user": user, "project": project, "agent": agent, "run": run}, home)
@@ -171,7 +173,7 @@ def import_(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take exported memories in; those that are there stay as they are."""
+    """Take exported memories in. Those that are there stay as they are."""
     from cli.memory_changes import import_memories
 
     import_memories(file, home, as_json=as_json)
@@ -179,7 +181,7 @@ def import_(
 
 @app.command()
 def reindex(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Embed what the setting `embedder` has not embedded yet, throw the vector mirror away and build it anew."""
+    """Embed what is not embedded yet, and build the vector mirror anew. The setting `embedder` names the embedder."""
     from cli.memory_changes import reindex_memories
 
     reindex_memories(home, as_json=as_json)
@@ -187,7 +189,7 @@ def reindex(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def verify(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Check the audit trail and every memory against it; exit code 1 when something was tampered with."""
+    """Check every memory against the audit trail. Exit code 1 when something was tampered with."""
     from cli.memory_views import verify_memories
 
     raise typer.Exit(verify_memories(home, as_json=as_json))
@@ -202,7 +204,7 @@ def map_(
     run: RunOption = "",
     home: HomeOption = None,
 ) -> None:
-    """Draw the memories by what they say, coloured by group, as one HTML page without network access."""
+    """Draw the memories as one HTML page. Near means alike, colours are groups; it needs no network."""
     from cli.memory_views import draw_map
 
     draw_map(out, _scope(user, project, agent, run), home)

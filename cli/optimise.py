@@ -4,7 +4,6 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -18,10 +17,10 @@ from cli.live import watching
 from cli.run import log_to, stopping
 from cli.tables import stdout_console
 from runtime.build import Services, open_services
-from runtime.settings import load_settings
+from runtime.settings import Settings
 from state.errors import SetupError, StoppedError
 from state.optimization import RESOURCES
-from tasks.load import load_tasks, resolve_tasks
+from tasks.load import LoadedTasks
 
 REPORT_FILE = "report.html"
 
@@ -34,19 +33,14 @@ class Wish:
     replay: bool = False
     fork: str = ""
     """An optimisation whose pool is continued, as opt-1a2b3c4d5e:7 for its seventh iteration."""
-    skip_invalid: bool = False
     as_json: bool = False
 
 
-def optimise_prompts(name: str, given: dict[str, Any], wish: Wish) -> int:
+def optimise_prompts(name: str, settings: Settings, loaded: LoadedTasks, wish: Wish) -> int:
     """Optimise the prompts on a task file and print the report; return the exit code.
 
     Raises SetupError for what the user can fix, StoppedError after Ctrl-C, TransientError when the model stays down.
     """
-    settings = load_settings(**given)
-    loaded = load_tasks(resolve_tasks(name), skip_invalid=wish.skip_invalid)
-    for problem in loaded.skipped:
-        print(f"skipped: {problem}", file=sys.stderr)
     services = open_services(settings)
     try:
         plan = plan_optimisation(services, loaded.tasks, name, fork_of=wish.fork)
@@ -82,20 +76,6 @@ def origin_of(text: str) -> tuple[str, int]:
     if not (origin.startswith("opt-") and number.isdigit()):
         raise SetupError(f"--fork {text!r}: write it as opt-1a2b3c4d5e:7, the optimisation and its iteration")
     return origin, int(number)
-
-
-def budget_of(limits: list[str]) -> dict[str, float]:
-    """Read NAME=NUMBER; raises SetupError that says how it is written."""
-    found = {}
-    for limit in limits:
-        name, _, number = limit.partition("=")
-        try:
-            found[name.strip()] = float(number)
-        except ValueError as error:
-            raise SetupError(
-                f"--budget {limit!r}: write it as rollouts=500; there are {', '.join(RESOURCES)}"
-            ) from error
-    return found
 
 
 def _run(plan: OptimisationPlan, services: Services, fork_of: str) -> tuple[OptimisationSummary, Path]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import HomeOption
+from cli.options import HomeOption, JsonOption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from prompts.registry import PromptRegistry
     from state.prompt_set import PromptVersion
 
-app = typer.Typer(
-    help="Versions of the prompts: list, show, compare, use, go back, export, import.", no_args_is_help=True
-)
+app = typer.Typer(help="Versions of the prompts, and which one is in use.", no_args_is_help=True, rich_markup_mode=None)
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 NAME = "The beginning of an id, or: current, shipped."
 NameArgument = Annotated[str, typer.Argument(help=NAME)]
 
@@ -50,7 +47,7 @@ def list_versions(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(name: NameArgument = "current", home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Show a version: where it comes from, its evidence, its components."""
+    """Show a version's origin, evidence and components."""
     with _registry(home) as registry:
         version = registry.find(name, time.time())
     if as_json:

@@ -4,7 +4,6 @@ import json
 import sys
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -12,18 +11,17 @@ from rich.table import Table
 from batch.proposals import ProposedTasks, Wanted, known_tasks_of, plan_series, propose_tasks
 from cli.tables import home_option, stdout_console
 from runtime.build import open_services
-from runtime.settings import load_settings
+from runtime.settings import Settings
 from telemetry.events import Event
 
 PROPOSALS_PER_TASK = 20  # at most, unless told otherwise
 
 
-def propose(wanted: Wanted, given: dict[str, Any], known: list[str], *, out: Path | None, as_json: bool) -> int:
+def propose(wanted: Wanted, settings: Settings, known: list[str], *, out: Path | None, as_json: bool) -> int:
     """Propose tasks, write them to a task file and report; return the exit code: 1 when there are fewer than wanted.
 
     Raises SetupError for what the user can fix, TransientError when the model stays down.
     """
-    settings = load_settings(**given)
     services = open_services(settings)
     try:
         series = plan_series(wanted, known_tasks_of(known), services)

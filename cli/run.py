@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Protocol
 
 from batch.html_report import REPORT_FILE, write_report
 from batch.loop import LearningRun, plan_run
@@ -17,10 +17,10 @@ from batch.summary import summarise
 from cli.live import watching
 from cli.tables import home_option, print_json, print_summary
 from runtime.build import open_services
-from runtime.settings import load_settings
+from runtime.settings import Settings
 from state.errors import BudgetError, StoppedError
 from state.redaction import redacted
-from tasks.load import load_tasks, resolve_tasks
+from tasks.load import LoadedTasks
 
 
 class Stoppable(Protocol):
@@ -31,15 +31,11 @@ class Stoppable(Protocol):
         ...
 
 
-def run_tasks(name: str, given: dict[str, Any], *, skip_invalid: bool, as_json: bool) -> int:
+def run_tasks(name: str, settings: Settings, loaded: LoadedTasks, *, as_json: bool) -> int:
     """Run a task file to its end and print the report; return the exit code.
 
     Raises SetupError for what the user can fix, StoppedError after Ctrl-C, TransientError when the model stays down.
     """
-    settings = load_settings(**given)
-    loaded = load_tasks(resolve_tasks(name), skip_invalid=skip_invalid)
-    for problem in loaded.skipped:
-        print(f"skipped: {problem}", file=sys.stderr)
     services = open_services(settings)
     try:
         plan = plan_run(settings, loaded.tasks, name, services)

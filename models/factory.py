@@ -4,18 +4,10 @@ import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
 
-from state.errors import SetupError
-
-# Environment variables: the key; another address than the provider's own.
-PROVIDERS = {
-    "openai": ("OPENAI_API_KEY", ("OPENAI_BASE_URL", "OPENAI_API_BASE")),
-    "anthropic": ("ANTHROPIC_API_KEY", ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_URL")),
-}
-HELP = "offline, recorded:FILE, openai:NAME (or any OpenAI-compatible server with --base-url), anthropic:NAME"
+from models.names import PROVIDERS, check_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +36,17 @@ def make_model(spec: ModelSpec) -> BaseChatModel:
 
     Raises SetupError for an unknown provider, a missing key, or a file of recorded answers that cannot be read.
     """
+    check_model(spec.name, spec.base_url, spec.key_variable)
     provider, _, name = spec.name.partition(":")
     if spec.name == "offline":
         from models.offline.chat import OfflineChatModel
 
         return OfflineChatModel(budget=spec.budget, workers=spec.workers)
-    if provider == "recorded" and name:
+    if provider == "recorded":
         from models.recorded import RecordedChatModel
 
         return RecordedChatModel.from_file(Path(name))
-    if provider in PROVIDERS and name:
-        return _provider_model(provider, name, spec)
-    raise SetupError(f"unknown model {spec.name!r}. Models: {HELP}")
+    return _provider_model(provider, name, spec)
 
 
 def close_model(model: BaseChatModel) -> None:
@@ -64,20 +55,6 @@ def close_model(model: BaseChatModel) -> None:
     close = getattr(client, "close", None)
     if close is not None:
         close()
-
-
-def address_of(name: str, base_url: str | None) -> str | None:
-    """Return the base URL a model is reached at: the given one, or its provider's variable; None: the provider's own.
-
-    Raises SetupError for an address that holds a password: addresses are stored in plain text.
-    """
-    provider = name.partition(":")[0]
-    if provider not in PROVIDERS:
-        return None
-    found = base_url or next(filter(None, map(os.environ.get, PROVIDERS[provider][1])), None)
-    if found and urlsplit(found).password:
-        raise SetupError("the base URL holds a password, and addresses are stored: put it into the key's variable")
-    return found
 
 
 def model_id(model: BaseChatModel, spec: ModelSpec) -> str:
@@ -96,12 +73,7 @@ def model_id(model: BaseChatModel, spec: ModelSpec) -> str:
 
 
 def _provider_model(provider: str, name: str, spec: ModelSpec) -> BaseChatModel:
-    variable = spec.key_variable or PROVIDERS[provider][0]
-    key = os.environ.get(variable)
-    if not key and (spec.key_variable or not spec.base_url):
-        raise SetupError(
-            f"{spec.name} needs a key: set {variable} in the environment or in .env. Without one, try --model offline"
-        )
+    key = os.environ.get(spec.key_variable or PROVIDERS[provider][0])
     arguments: dict[str, object] = {
         "model": name,
         "api_key": key or "none",

@@ -11,15 +11,16 @@ from memory.lifecycle import EPISODE_S
 from memory.prior import Prior
 from memory.store import MemoryStore
 from models.cache import AnswerCache
-from models.factory import ModelSpec, address_of, make_model, model_id
+from models.factory import ModelSpec, make_model, model_id
 from models.limits import RateLimit
 from models.meter import Meter
+from models.names import address_of
 from models.prices import price_of
 from models.retry import Retries
 from models.roles import Models, RoleModel
 from prompts.registry import PromptRegistry
 from rewards.combine import RewardTable
-from runtime.settings import RoleSettings, Settings, load_settings
+from runtime.settings import Settings, load_settings
 from runtime.shelf import TaskShelf
 from sandbox.local import LocalSandbox
 from sandbox.protocol import Sandbox
@@ -56,12 +57,7 @@ class Services:
 
 def model_spec(settings: Settings, role: Role = "generate") -> ModelSpec:
     """Return which model the settings ask for in a role."""
-    given = settings.roles.get(role) or RoleSettings(
-        model=settings.model,
-        base_url=settings.base_url,
-        temperature=settings.temperature,
-        key_env=settings.key_env,
-    )
+    given = settings.model_for(role)
     return ModelSpec(
         name=given.model,
         base_url=address_of(given.model, given.base_url),

@@ -5,6 +5,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from runtime.origins import Origins
 
 # By pydantic's type of an error: what the setting has to be, from what the error holds.
 WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -28,18 +31,22 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
-def in_plain_words(error: ValidationError, known: Sequence[str]) -> str:
-    """Return one sentence per mistake: the setting, what it has to be, what it was."""
-    return "; ".join(dict.fromkeys(_sentence(dict(one), known) for one in error.errors()))
+def in_plain_words(error: ValidationError, known: Sequence[str], origins: Origins) -> str:
+    """Return one sentence per mistake: the setting as its user wrote it, what it has to be, what it was.
+
+    known: every setting, as dotted paths.
+    """
+    return "; ".join(dict.fromkeys(_sentence(one, known, origins) for one in error.errors()))
 
 
-def _sentence(one: dict[str, Any], known: Sequence[str]) -> str:
+def _sentence(one: ErrorDetails, known: Sequence[str], origins: Origins) -> str:
     # an item of a list is named by the list; a key of a table by the table and its own name
     path = [str(part) for part in one["loc"] if not isinstance(part, int) and part != "[key]"]
-    name = ".".join(path)
     if one["type"] == "extra_forbidden":
-        near = get_close_matches(path[-1], known, n=1)
-        return f"there is no setting {name!r}" + (f", did you mean {near[0]!r}?" if near else "")
+        near = get_close_matches(".".join(path), known, n=1)
+        return f"{origins.name(path)} is no setting" + (f", did you mean {near[0]}?" if near else "")
     words = WORDS.get(one["type"])
     wanted = words(one.get("ctx", {})) if words else one["msg"][:1].lower() + one["msg"][1:]
-    return f"{name} {wanted}" if one["type"] == "missing" else f"{name} {wanted}, not {one['input']!r}"
+    if one["type"] == "missing":
+        return f"{origins.name(path, missing=True)} {wanted}"
+    return f"{origins.name(path)} {wanted}, not {one['input']!r}"

@@ -1,12 +1,14 @@
 """Settings: arguments over environment (RATCHET_*, also from a .env file) over ratchet.toml over defaults."""
 
 import os
+import re
 import tomllib
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from dotenv import load_dotenv
+from dotenv import dotenv_values, load_dotenv
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -19,6 +21,7 @@ from pydantic_settings import (
 from models.prices import Price
 from rewards.combine import DEFAULT_WEIGHTS
 from runtime.complaints import in_plain_words
+from runtime.origins import Origins
 from state.errors import SetupError
 from state.role import Role
 from state.task import SPLITS, Split
@@ -199,38 +202,66 @@ class Settings(BaseSettings):
         """Order the sources: arguments, environment, ratchet.toml."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    def model_for(self, role: Role) -> RoleSettings:
+        """Return the model of a role, and how it is reached."""
+        return self.roles.get(role) or RoleSettings(
+            model=self.model, base_url=self.base_url, temperature=self.temperature, key_env=self.key_env
+        )
+
     def that_matter(self) -> dict[str, Any]:
         """Return, as JSON values, the settings on which a run's results depend."""
         return self.model_dump(mode="json", exclude=set(INDEPENDENT))
 
 
-def load_settings(**given: Any) -> Settings:
+def load_settings(*, spelled: Mapping[str, str] | None = None, **given: Any) -> Settings:
     """Read the settings; arguments that are None count as not given.
 
+    spelled: how the command line writes an argument, by setting, for messages.
     A `.env` file in the working directory adds to the environment what it does not hold yet, keys included.
-    Raises SetupError that names the setting and what it may be.
+    Raises SetupError that names the option, the variable or the key of ratchet.toml, and what it may be.
     """
     try:
+        only_there = frozenset(name.upper() for name in dotenv_values(ENV_FILE) if name not in os.environ)
         load_dotenv(ENV_FILE)
     except (UnicodeDecodeError, OSError) as error:
         raise SetupError(f"{ENV_FILE}: {error}") from error
+    given = {name: value for name, value in given.items() if value is not None}
     try:
         _refuse_unknown_variables()
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
-        raise SetupError("settings: " + in_plain_words(error, list(Settings.model_fields))) from error
+        origins = Origins(
+            given=given, spelled=spelled or {}, prefix=ENV_PREFIX, env_file=str(ENV_FILE), only_there=only_there,
+            file=str(SETTINGS_FILE), held=tomllib.loads(SETTINGS_FILE.read_text()) if SETTINGS_FILE.exists() else {},
+        )  # fmt: skip
+        raise SetupError(in_plain_words(error, list(_paths(Settings)), origins)) from error
     except SettingsError as error:
-        example = """RATCHET_SPLITS='["train", "test"]'"""
-        raise SetupError(f"settings: {error}: lists and tables are written as JSON there, like {example}") from error
+        raise SetupError(_not_json(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SetupError(f"{SETTINGS_FILE}: {error}") from error
 
 
+def _not_json(error: SettingsError) -> str:
+    """Say which variable should have been JSON: the error tells its setting in words alone."""
+    named = re.search(r'field "(\w+)"', str(error))
+    variable = f"{ENV_PREFIX}{named[1]}".upper() if named else str(error)
+    example = """RATCHET_SPLITS='["train", "test"]'"""
+    return f"{variable}: lists and tables are written as JSON in the environment, like {example}"
+
+
+def _paths(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    """Yield every setting, as dotted paths."""
+    for name, field in model.model_fields.items():
+        yield above + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _paths(field.annotation, f"{above}{name}.")
+
+
 def _refuse_unknown_variables() -> None:
     """Raise SetupError for a RATCHET_ variable that means nothing: a misspelt limit would be no limit."""
-    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
+    known = {f"{ENV_PREFIX}{path.replace('.', '__')}".upper() for path in _paths(Settings)} | OTHER_VARIABLES
     for name in sorted(os.environ):
-        if name.upper().startswith(ENV_PREFIX) and name.upper().partition("__")[0] not in known | OTHER_VARIABLES:
-            near = get_close_matches(name.upper(), known | OTHER_VARIABLES, n=1, cutoff=0.75)
+        if name.upper().startswith(ENV_PREFIX) and name.upper().partition("__")[0] not in known:
+            near = get_close_matches(name.upper(), known, n=1, cutoff=0.75)
             hint = f"did you mean {near[0]}?" if near else "`ratchet run --help` lists the settings"
-            raise SetupError(f"settings: {name} in the environment is no setting: {hint}")
+            raise SetupError(f"{name} in the environment is no setting: {hint}")

@@ -1,6 +1,7 @@
 """What a user can fix is one message on stderr that says how, and exit code 2; never a traceback."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,6 +48,12 @@ def complaint(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     return run
 
 
+def run_here(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process of its own that finds our packages."""
+    path = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, env=path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -72,14 +79,14 @@ def test_a_bad_task_file_is_named_with_its_line(complaint: Complaint, folder: Pa
         (["run", "tasks.jsonl", "--model", "recorded:none"], "error: cannot read the recorded answers none"),
         (
             ["run", "tasks.jsonl", "--split", "dev"],
-            "error: settings: splits must be 'train', 'validation' or 'test', not 'dev'",
+            "error: --split must be 'train', 'validation' or 'test', not 'dev'\n",
         ),
         (["run", "tasks.jsonl", "--split", "test"], "error: tasks.jsonl has no task in the splits test\n"),
         (
             ["run", "tasks.jsonl", "--require-isolation", "jail"],
-            "error: settings: require_isolation must be 'rlimit', 'landlock' or 'full', not 'jail'",
+            "error: --require-isolation must be 'rlimit', 'landlock' or 'full', not 'jail'",
         ),
-        (["run", "tasks.jsonl", "--attempts", "0"], "error: settings: attempts must be at least 1, not 0"),
+        (["run", "tasks.jsonl", "--attempts", "0"], "error: --attempts must be at least 1, not 0\n"),
         (["run", "tasks.jsonl", "--home", "tasks.jsonl"], "error: cannot write to the home tasks.jsonl: File exists."),
         (["run", "tasks.jsonl", "--home", "tasks.jsonl/home"], "tasks.jsonl/home: Not a directory. Choose another"),
         (["runs"], "error: no home at .ratchet: nothing was run there yet. Start with `ratchet run katas`\n"),
@@ -93,19 +100,69 @@ def test_what_cannot_be_is_said_with_a_way_out(complaint: Complaint, arguments: 
     assert message in complaint(*arguments)
 
 
-@pytest.mark.parametrize(("variable", "value"), [("RATCHET_SEED", "x"), ("RATCHET_SPLITS", "test")])
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("RATCHET_SEED", "x", "error: RATCHET_SEED must be a whole number, not 'x'\n"),
+        ("RATCHET_SANDBOX__CPU_S", "0", "error: RATCHET_SANDBOX__CPU_S must be more than 0.0, not '0'\n"),
+        ("RATCHET_SPLITS", "test", "error: RATCHET_SPLITS: lists and tables are written as JSON in the environment"),
+    ],
+)
 def test_a_bad_variable_is_named(
-    complaint: Complaint, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    complaint: Complaint, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    message = complaint("run", "tasks.jsonl")
-    assert message.startswith("error: settings: ")
-    assert variable.removeprefix("RATCHET_").lower() in message
+    assert complaint("run", "tasks.jsonl").startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "tasks.jsonl", "--max-cost", "-1"], "error: --max-cost must be more than 0.0, not -1.0\n"),
+        (["run", "tasks.jsonl", "--role", "write=offline"], "error: --role must be 'generate', 'reflect' or 'propose'"),
+        (["run", "tasks.jsonl", "--role", "reflect=gpt"], "error: unknown model 'gpt'"),
+        (
+            ["run", "tasks.jsonl", "--no-memory", "--memory", "home"],
+            "--no-memory shows no memories, which contradicts --m",
+        ),
+        (["run", "tasks.jsonl", "--memories", "0", "--shuffle-memories"], "contradicts --shuffle-memories: leave one"),
+        (["optimise", "tasks.jsonl", "--iterations", "0"], "error: --iterations must be at least 1, not 0\n"),
+        (["optimise", "tasks.jsonl", "--budget", "rolouts=5"], "no such resource; there are rollouts"),
+        (["propose", "none.jsonl"], "error: no task file none.jsonl"),
+    ],
+)
+def test_a_bad_option_is_named_as_it_was_written(complaint: Complaint, arguments: list[str], message: str) -> None:
+    assert message in complaint(*arguments)
+
+
+def test_mistakes_are_told_before_anything_slow_is_imported(folder: Path) -> None:
+    (folder / "bad.jsonl").write_text("{", encoding="utf-8")
+    code = """
+import sys
+from cli.main import main
+run, options = ["run", "tasks.jsonl"], (["--seed", "x"], ["--attempts", "0"], ["--split", "dev"], ["--model", "gpt"])
+for arguments in (["run", "none.jsonl"], ["run", "bad.jsonl"], *[run + option for option in options]):
+    sys.argv = ["ratchet", *arguments]
+    try:
+        main()
+    except SystemExit as ended:
+        assert ended.code == 2
+assert not {"langgraph", "langchain_core", "chromadb", "batch", "graphs"} & set(sys.modules)
+"""
+    done = run_here(code, folder)
+    assert (done.returncode, done.stdout, done.stderr.lower().count("error: ")) == (0, "", 6)
 
 
 def test_a_settings_file_that_cannot_be_read_is_named(complaint: Complaint, folder: Path) -> None:
     (folder / "ratchet.toml").write_text("seed = ", encoding="utf-8")
     assert complaint("run", "tasks.jsonl").startswith("error: ratchet.toml: ")
+
+
+def test_a_bad_key_of_the_settings_file_is_named_with_the_file(complaint: Complaint, folder: Path) -> None:
+    (folder / "ratchet.toml").write_text("seeed = 1\n[optimiser]\nalpha = 2\n", encoding="utf-8")
+    message = complaint("run", "tasks.jsonl")
+    assert "optimiser.alpha in ratchet.toml must be less than 1.0, not 2" in message
+    assert "seeed in ratchet.toml is no setting, did you mean seed?" in message
 
 
 @pytest.mark.parametrize("command", [["run", "tasks.jsonl"], ["runs"], ["show", "run-1"]])
@@ -150,6 +207,28 @@ except SystemExit as ended:
     assert ended.code == 0
 assert not {heavy} & set(sys.modules), sorted({heavy} & set(sys.modules))
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    done = run_here(code, Path(__file__).parents[2])
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage: ratchet" in done.stdout
+
+
+@pytest.mark.parametrize("group", [[], ["memory"], ["prompts"], ["checkpoints"]])
+def test_help_says_of_every_command_a_whole_sentence_on_80_columns(
+    group: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["ratchet", *group, "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr().out
+    assert "Commands:" in said
+    assert "..." not in said.partition("Commands:")[2]
+
+
+def test_help_groups_the_options_of_a_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["ratchet", "run", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    headings = [line for line in capsys.readouterr().out.splitlines() if line.endswith(":") and line[0] != " "]
+    panels = ["Model:", "Tasks:", "Learning loop:", "Memory and prompts:", "Sandbox and people:", "Traces:"]
+    assert headings == ["Arguments:", *panels, "Options:"]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from langchain_core.language_models import FakeListChatModel
 
-from models.factory import PROVIDERS, ModelSpec, make_model, model_id
+from models.factory import ModelSpec, make_model, model_id
+from models.names import PROVIDERS
 from state.errors import SetupError
 
 
