@@ -69,10 +69,13 @@ class ChromaMirror:
         finally:
             self._lock.release()
 
+    def fed(self, scope: Scope, embedder: str) -> int:
+        """Return the sequence that this process knows the mirror of a scope to be up to date with, -1 when none."""
+        return self._fed.get(_name(scope, embedder), -1)
+
     def feed(self, scope: Scope, embedder: str, until: int) -> None:
         """Bring the mirror of a scope up to the log's sequence `until`, in the background."""
-        behind = self._fed.get(_name(scope, embedder), -1) < until
-        if behind and (self._feeding is None or not self._feeding.is_alive()):
+        if self.fed(scope, embedder) < until and (self._feeding is None or not self._feeding.is_alive()):
             self._feeding = threading.Thread(target=self.catch_up, args=(scope, embedder, until), daemon=True)
             self._feeding.start()
 

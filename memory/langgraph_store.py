@@ -69,7 +69,8 @@ class RatchetStore(BaseStore):
         self._now = now
         self._records = Records(home, now=now)
         self._recall = Recall(home, now=now)
-        self._paths = (index or {}).get("fields") or ["$"]
+        own: Mapping[str, Any] = {**(index or {})}
+        self._paths = own.get("fields") or own.get("text_fields") or ["$"]  # the latter: as SqliteStore calls it
         self.embeddings = ensure_embeddings(index["embed"]) if index else None
         self._vectors = FieldVectors(home, LangChainEmbedder(self.embeddings)) if self.embeddings else None
         self._sweeper: threading.Thread | None = None
