@@ -94,8 +94,8 @@ def pytest_configure() -> None:
 
     langgraph.store.memory.InMemoryStore = Store  # type: ignore[misc, assignment]
     langgraph.store.sqlite.SqliteStore = Store  # type: ignore[misc, assignment]
-    for module in (langgraph.store.sqlite, langgraph.store.sqlite.aio):
-        module.AsyncSqliteStore = AsyncStore  # type: ignore[misc, assignment]
+    langgraph.store.sqlite.AsyncSqliteStore = AsyncStore  # type: ignore[misc, assignment]
+    langgraph.store.sqlite.aio.AsyncSqliteStore = AsyncStore  # type: ignore[misc, assignment]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -113,7 +113,17 @@ def main() -> None:
     worst = 0
     for package in parser.parse_args().packages:
         files = [f"tests/{name}" for name in FILES if (package / "tests" / name).exists()]
-        options = ["-p", "benchmarks.langgraph_store", "-o", "asyncio_mode=auto", "-q", "-rs", "-W", "ignore", "--no-header"]
+        options = [
+            "-p",
+            "benchmarks.langgraph_store",
+            "-o",
+            "asyncio_mode=auto",
+            "-q",
+            "-rs",
+            "-W",
+            "ignore",
+            "--no-header",
+        ]
         command = [sys.executable, "-m", "pytest", "-c", "/dev/null", "--rootdir", ".", *options, *files]
         print(package.name, flush=True)
         worst = max(worst, subprocess.run(command, cwd=package, check=False).returncode)

@@ -1,6 +1,6 @@
 """Kill writers in mid-add, break the mirror, let several write at once: nothing is lost, everybody sees everything.
 
-    python -m benchmarks.memory_kills [--kills 50] [--writers 4] [--seconds 10]
+    python -m benchmarks.memory_kills [--parts kills mirror writers] [--kills 50] [--writers 4] [--seconds 10]
 
 Kills: a process adds batches of 1, 50 or 500 records with vectors and is killed with SIGKILL at a random time after its
 first batch; then the home is opened, counted, searched and its audit trail checked; the next writer goes on in the
@@ -25,8 +25,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -48,12 +49,13 @@ SHARED = Scope(user="together")
 KILLED = Scope(project="killed")
 EMBEDDER = HashedEmbedder(32)
 MARKER_S = 1.0  # so long a marker lives, and so long others may take to see that it is there or gone
-LOOK_S = 0.02  # between two looks for markers
+LOOK_S = 0.05  # between two looks for markers
 IDS = """
 import chromadb, json, sys
 (collection,) = chromadb.PersistentClient(sys.argv[1]).list_collections()
 print(json.dumps(collection.get(include=[])["ids"]))
 """
+PARTS = ("kills", "mirror", "writers")
 _PROCESSES = multiprocessing.get_context("forkserver")  # a fresh interpreter per writer would take 50 times the kill
 
 
@@ -314,7 +316,9 @@ def together(folder: Path, writers: int, size: int, seconds: float) -> dict[str,
 def delays(name: str, observed: Sequence[dict[str, dict[str, float]]], did: str, saw: str) -> dict[str, float]:
     """Return how long it took until others saw what a writer did; late: more than MARKER_S or never."""
     took = [
-        max(other[saw].get(marker, math.inf) - at, 0.0)  # a search may see a record before its writer looks at the clock
+        max(
+            other[saw].get(marker, math.inf) - at, 0.0
+        )  # a search may see a record before its writer looks at the clock
         for one in observed
         for marker, at in one[did].items()
         for other in observed
@@ -331,22 +335,37 @@ def delays(name: str, observed: Sequence[dict[str, dict[str, float]]], did: str,
 def main() -> None:
     """Print the parts; exit 1 when anything was lost, broken or late."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=10.0)
     arguments = parser.parse_args()
     _PROCESSES.set_forkserver_preload(["memory.recall", "memory.transfer", "storage.engine"])
-    results: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "killed"
-        for part in (lambda: killed(folder, arguments.kills), lambda: mirrored(folder)):
-            results.append(part())
-            print(json.dumps(results[-1]), flush=True)
-        for size in (1, 10):
-            results.append(together(Path(temporary) / f"together{size}", arguments.writers, size, arguments.seconds))
-            print(json.dumps(results[-1]), flush=True)
+        parts = results_of(arguments, Path(temporary))
+        whole = [is_whole(result) for result in parts]
+    sys.exit(0 if all(whole) else 1)
+
+
+def results_of(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, float]]:
+    """Run the parts, and print and give the result of each."""
+    runs: list[Callable[[], dict[str, float]]] = []
+    if "kills" in arguments.parts:
+        runs.append(partial(killed, folder / "killed", arguments.kills))
+    if "mirror" in arguments.parts:
+        runs.append(partial(mirrored, folder / "killed"))
+    if "writers" in arguments.parts:
+        runs += [partial(together, folder / f"of{n}", arguments.writers, n, arguments.seconds) for n in (1, 10)]
+    for run in runs:
+        result = run()
+        print(json.dumps(result), flush=True)
+        yield result
+
+
+def is_whole(result: dict[str, float]) -> bool:
+    """Tell whether nothing was lost, broken or late."""
     broken = ("lost", "partial batches", "unanswered", "faults", "ids that differ", "ids that differ then")
-    sys.exit(1 if any(result.get(name) for result in results for name in (*broken, "seen late", "gone late")) else 0)
+    return not any(result.get(name) for name in (*broken, "seen late", "gone late"))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import select
@@ -32,6 +33,18 @@ ANSWER_S = 30.0
 START_S = 120.0  # until the first answer: importing Chroma takes 2 s, and took 30 where ten processes shared two cores
 
 
+def remove_mirror(home: Home) -> None:
+    """Delete the mirror's files; whoever has them open finds out at the next command, and builds them anew.
+
+    The folder is renamed first, so that a process which is writing cannot put a file into what is being deleted.
+    """
+    folder, doomed = home.folder / FOLDER, home.folder / f"{FOLDER}.removed"
+    shutil.rmtree(doomed, ignore_errors=True)  # of a removal that was killed
+    with suppress(FileNotFoundError):
+        folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
 class MirrorBrokenError(Exception):
     """Chroma's process died or gave no answer in time."""
 
@@ -46,6 +59,7 @@ class ChromaMirror:
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._feeding: threading.Thread | None = None
+        self._opened: int | None = None  # the inode of the folder that the process has open
         self._fed: dict[str, int] = {}  # how far each collection is that this process has caught up with
         self._closed = False
         self.rebuilt = 0  # how often the folder was thrown away
@@ -133,6 +147,8 @@ class ChromaMirror:
         """Send a command and wait for its answer; the caller holds the lock."""
         if self._closed:
             raise MirrorBrokenError("it is closed")
+        if self._opened is not None and self._opened != self._inode():
+            raise MirrorBrokenError("its folder was removed, since something was forgotten")
         patience_s = ANSWER_S if self._process else START_S
         process = self._process or self._start()
         assert process.stdin is not None, "the process was started with pipes"
@@ -144,7 +160,13 @@ class ChromaMirror:
             raise MirrorBrokenError(f"no answer to {do}") from error
         if not answer:
             raise MirrorBrokenError(f"the process ended during {do}")
+        self._opened = self._opened or self._inode()
         return json.loads(answer)
+
+    def _inode(self) -> int | None:
+        with suppress(FileNotFoundError):
+            return self.folder.stat().st_ino
+        return None
 
     def _start(self) -> "subprocess.Popen[str]":
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -162,8 +184,10 @@ class ChromaMirror:
         if error is not None:
             log.warning("the vector mirror is broken and will be rebuilt", extra={"reason": str(error)})
         self._fed.clear()
+        own = self._opened is None or self._opened == self._inode()  # else somebody else's is in its place by now
         self._stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if own:
+            remove_mirror(self._home)
         self.rebuilt += 1
 
     def _stop(self) -> None:
@@ -173,7 +197,7 @@ class ChromaMirror:
             for pipe in (self._process.stdin, self._process.stdout):
                 if pipe is not None:
                     _close(pipe)
-            self._process = None
+            self._process = self._opened = None
 
 
 def _listen(process: "subprocess.Popen[str]", answers: "queue.SimpleQueue[str]") -> None:

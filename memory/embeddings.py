@@ -13,6 +13,7 @@ from storage.engine import Home, insert_new
 from storage.tables import embedding_cache, memories, memory_vectors
 
 BATCH = 64  # texts per call of the embedder
+_CHUNK = 400  # digests per query
 
 
 class Embeddings:
@@ -91,8 +92,17 @@ class Embeddings:
         c = embedding_cache.c
         found: dict[str, Vectors] = {}
         with self._home.reading() as connection:
-            for start in range(0, len(digests), 400):
-                chosen = c.digest.in_(digests[start : start + 400])
+            for start in range(0, len(digests), _CHUNK):
+                chosen = c.digest.in_(digests[start : start + _CHUNK])
                 query = select(c.digest, c.vector).where(c.embedder == self.name, chosen)
                 found.update((digest, np.frombuffer(raw, "<f4")) for digest, raw in connection.execute(query))
         return found
+
+
+def drop_unowned(connection: Connection) -> None:
+    """Delete the cached embeddings, of every embedder, that are of no memory's text."""
+    c = embedding_cache.c
+    owned = {digest_of(text) for text in connection.execute(select(memories.c.text)).scalars()}
+    unowned = sorted(set(connection.execute(select(c.digest)).scalars()) - owned)
+    for start in range(0, len(unowned), _CHUNK):
+        connection.execute(delete(embedding_cache).where(c.digest.in_(unowned[start : start + _CHUNK])))

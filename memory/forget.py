@@ -6,17 +6,16 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from memory.embeddings import Embeddings
+from memory.chroma_mirror import remove_mirror
+from memory.embeddings import Embeddings, drop_unowned
 from memory.log import Change
 from memory.record import Record, Scope
 from memory.records import DEFAULT_ACTOR, Records
 from memory.writer import Writer
 from state.errors import TransientError
-from storage.contents import digest_of
 from storage.engine import Home
-from storage.redaction import overwrite_freed, quotable, redact_files, redact_rows, redacted
+from storage.redaction import FORGOTTEN, overwrite_freed, quotable, redact_files, redact_rows, redacted
 from storage.tables import (
-    embedding_cache,
     memories,
     memory_groups,
     memory_hidings,
@@ -53,7 +52,10 @@ def forget(
     everywhere: bool = False,
     purgers: Sequence[Purger] = (),
 ) -> Forgotten:
-    """Purge memories: rows, versions, vectors, cached embeddings, and their texts wherever the home quotes them.
+    """Purge memories: rows, versions, vectors, and their texts wherever the home quotes them.
+
+    Of cached embeddings only those of texts that a memory still has are kept, for a question may have quoted what is
+    forgotten; the mirror, whose files keep deleted and replaced vectors, is removed and built anew by who needs it.
 
     A summary of a forgotten memory goes with it, and its other members come back. Memories of the same scope that say
     the same, in text and code, go as well, and those that quote it lose the quotation and are embedded anew;
@@ -69,9 +71,11 @@ def forget(
         doomed, wanted = asked | reach.twins | reach.summaries, reach.wanted
         quotations = redact_files(records.home, wanted) + sum(purge(wanted) for purge in purgers) if wanted else 0
         _restore_members(writer, reach.summaries, doomed)
-        erase(writer, doomed, reach.texts)
+        erase(writer, doomed)
         _redact_memories(writer, reach.quoting, wanted, records.embeddings)
         quotations += redact_rows(writer.connection, wanted, spared=[memories, memory_log]) if wanted else 0
+        drop_unowned(writer.connection)
+    remove_mirror(records.home)
     compact(records.home)
     return Forgotten(
         list(asked), list(reach.summaries), list(reach.twins), list(reach.quoting), reach.elsewhere, quotations
@@ -115,14 +119,19 @@ def _redact_memories(
         return
     versions, v = memory_versions.c, memory_vectors.c
     earlier = writer.connection.execute(select(versions.memory_id, versions.text)).all()
-    quoted = [(one, text) for one, text in earlier if redacted(text, wanted) != text]
-    _uncache(writer.connection, [*(text for _, text in quoted), *(record.text for record in quoting.values())])
-    outdated = v.memory_id.in_([one for one, _ in quoted]) & v.digest.not_in(select(memories.c.digest))
+    quoted = [memory_id for memory_id, text in earlier if redacted(text, wanted) != text]
+    outdated = v.memory_id.in_(quoted) & v.digest.not_in(select(memories.c.digest))
     writer.connection.execute(delete(memory_vectors).where(v.memory_id.in_(list(quoting)) | outdated))
     for record in quoting.values():
-        writer.redact(record, lambda stored: redacted(stored, wanted))
+        writer.redact(record, lambda stored: redacted(stored, wanted), instead=_instead(record, wanted))
     if embeddings:
         embeddings.embed_within(writer.connection, list(writer.read(list(quoting)).values()))
+
+
+def _instead(record: Record, wanted: Sequence[str]) -> str:
+    """Return what stands for a description of which nothing is left: how the function is called, if that may stay."""
+    names = (redacted(one, wanted) for one in (record.signature, record.entry_point) if one)
+    return next((one for one in names if FORGOTTEN not in one), FORGOTTEN)
 
 
 def compact(home: Home) -> None:
@@ -183,8 +192,8 @@ def _restore_members(writer: Writer, summaries: dict[str, Record], doomed: dict[
             writer.move(record, "active", cause="its summary was forgotten")
 
 
-def erase(writer: Writer, doomed: dict[str, Record], texts: Sequence[str] = ()) -> None:
-    """Delete memories with all that hangs on them, and the cached embeddings of texts, overwriting the freed bytes."""
+def erase(writer: Writer, doomed: dict[str, Record]) -> None:
+    """Delete memories with all that hangs on them, overwriting the freed bytes."""
     ids, connection = list(doomed), writer.connection
     overwrite_freed(connection)
     writer.log(Change(memory_id=one, event="forget", before=record.digest) for one, record in doomed.items())
@@ -192,9 +201,3 @@ def erase(writer: Writer, doomed: dict[str, Record], texts: Sequence[str] = ()) 
         connection.execute(delete(table).where(table.c.memory_id.in_(ids)))
     links = memory_links.c
     connection.execute(delete(memory_links).where(links.source.in_(ids) | links.target.in_(ids)))
-    _uncache(connection, texts)
-
-
-def _uncache(connection: Connection, texts: Sequence[str]) -> None:
-    digests = [digest_of(one) for one in texts]
-    connection.execute(delete(embedding_cache).where(embedding_cache.c.digest.in_(digests)))

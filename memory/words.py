@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from memory.stemmer import stem
+from storage.redaction import FORGOTTEN
 
 # Question words are noise too: "what did she say about" asks, the rest of the question tells.
 # Worth +6 points of recall@10 on questions about dialogues (docs/memory.md#terms).
@@ -57,7 +58,7 @@ def indexed_text(text: str, entry_point: str, attributes: Mapping[str, Any]) -> 
     extra += [_date_words(moment) for key in _MOMENTS if isinstance(moment := attributes.get(key), str | int | float)][
         :1
     ]
-    return " ".join([*extra, text])
+    return " ".join([*extra, text.replace(FORGOTTEN, " ")])
 
 
 def _date_words(moment: str | float) -> str:

@@ -14,6 +14,7 @@ from state.memory_item import Origin
 from storage.contents import canonical
 from storage.engine import insert_new
 from storage.prepared import Prepared, insertion
+from storage.redaction import FORGOTTEN
 from storage.tables import memories, memory_hidings, memory_links, memory_origins, memory_versions
 
 FEW = 4  # so few ids are asked for one by one: SQLAlchemy's own execution takes longer than that
@@ -82,9 +83,13 @@ class Writer:
             },
         )  # fmt: skip
 
-    def redact(self, record: Record, clean: Callable[[str], str]) -> None:
-        """Take texts out of a memory; unlike `replace` it keeps no earlier version."""
+    def redact(self, record: Record, clean: Callable[[str], str], *, instead: str = FORGOTTEN) -> None:
+        """Take texts out of a memory; unlike `replace` it keeps no earlier version.
+
+        instead: its text when there is nothing left of it.
+        """
         text, code = clean(record.text), clean(record.code)
+        text = instead if text.strip() == FORGOTTEN else text
         digest = content_digest(text, code)
         self._change(
             Change(memory_id=record.memory_id, event="update", before=record.digest, after=digest, cause="redacted"),

@@ -15,6 +15,7 @@ from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
 from storage.engine import Home
+from storage.redaction import FORGOTTEN
 
 ANN = Scope(user="ann")
 EMBEDDER = HashedEmbedder(16)
@@ -34,33 +35,49 @@ def mirror(home: Home) -> Iterator[ChromaMirror]:
     opened.close()
 
 
+def bytes_of(home: Home) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(home.folder.rglob("*")) if path.is_file())
+
+
 def nearest(mirror: ChromaMirror, text: str) -> list[str]:
     return mirror.nearest(ANN, EMBEDDER.name, EMBEDDER.embed([text])[0], 1)
 
 
-def test_the_mirror_catches_up_with_the_log_and_holds_no_text(
-    mirror: ChromaMirror, stored: dict[str, str], home: Home
+def test_the_mirror_follows_the_log_without_texts_and_forgetting_leaves_no_vector_in_its_files(
+    mirror: ChromaMirror, home: Home
 ) -> None:
-    assert nearest(mirror, "volcano") == []
-    assert mirror.catch_up(ANN, EMBEDDER.name, 5) == 5
-    assert nearest(mirror, "volcano") == [stored["volcano"]]
-    forget(Records(home), [stored["volcano"]])
-    assert mirror.catch_up(ANN, EMBEDDER.name, 6) == 0
-    assert nearest(mirror, "volcano") != [stored["volcano"]]
-    assert not any(b"volcano" in path.read_bytes() for path in mirror.folder.rglob("*") if path.is_file())
+    embeddings = Embeddings(home, EMBEDDER)
+    records = Records(home, embeddings=embeddings)
+    texts = ["the lighthouse is red", "the lighthouse is red! And tea.", "an orchestra at noon"]
+    one, quoting, other = records.add([Draft(text=text, cause=text, scope=ANN) for text in texts])
+    assert (nearest(mirror, texts[0]), mirror.catch_up(ANN, EMBEDDER.name, 3)) == ([], 3)
+    assert not any(b"lighthouse" in path.read_bytes() for path in mirror.folder.rglob("*") if path.is_file())
+    gone = [vector.astype("<f4").tobytes() for vector in EMBEDDER.embed(texts)]
+    assert all(vector in bytes_of(home) for vector in gone)
+    assert list(forget(records, [one]).redacted) == [quoting]
+    assert [vector in bytes_of(home) for vector in gone] == [False, False, True]
+    assert (mirror.catch_up(ANN, EMBEDDER.name, 5), mirror.catch_up(ANN, EMBEDDER.name, 5)) == (0, 2)
+    assert (nearest(mirror, texts[2]), nearest(mirror, f"{FORGOTTEN}! And tea.")) == ([other], [quoting])
+    assert [vector in bytes_of(home) for vector in gone] == [False, False, True]
 
 
-def test_a_corrupt_folder_costs_the_candidates_and_is_rebuilt(mirror: ChromaMirror, stored: dict[str, str]) -> None:
+def test_searches_go_on_over_a_corrupt_folder_and_it_is_rebuilt(
+    mirror: ChromaMirror, stored: dict[str, str], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memory.recall.EXACT_ROWS", 2)
     mirror.catch_up(ANN, EMBEDDER.name, 5)
     mirror.close()
     for path in mirror.folder.rglob("*"):
         if path.is_file():
             path.write_bytes(b"garbage" * 1000)
-    again = ChromaMirror(mirror._home)
-    assert (again.catch_up(ANN, EMBEDDER.name, 5), again.rebuilt) == (0, 1)
-    assert again.catch_up(ANN, EMBEDDER.name, 5) == 5
-    assert nearest(again, "volcano") == [stored["volcano"]]
-    again.close()
+    recall = Recall(home, embeddings=Embeddings(home, EMBEDDER))
+    again = recall.mirror
+    assert again is not None
+    while not again.rebuilt:
+        assert recall.search(Search(text="volcano", scope=ANN))[0].record.memory_id == stored["volcano"]
+    again.catch_up(ANN, EMBEDDER.name, 5)
+    assert (again.rebuilt, nearest(again, "volcano")) == (1, [stored["volcano"]])
+    recall.close()
 
 
 def test_a_crash_of_its_process_is_not_ours(mirror: ChromaMirror, stored: dict[str, str]) -> None:

@@ -33,6 +33,31 @@ for batch in range(most):
 """
 
 
+# Says when it sees what another one added; at a word it deletes its own, and says when that of the other is gone.
+WATCHER = """
+import sys
+from pathlib import Path
+from memory.forget import erase
+from memory.recall import Recall, Search
+from memory.record import Draft, Scope
+from memory.records import Records
+from storage.engine import open_home
+own, other = sys.argv[2], sys.argv[3]
+home = open_home(Path(sys.argv[1]))
+records, recall, ann = Records(home), Recall(home), Scope(user="ann")
+(memory_id,) = records.add([Draft(text=own, cause=own, scope=ann)])
+while not recall.search(Search(text=other, scope=ann)):
+    pass
+print("seen", flush=True)
+sys.stdin.readline()
+with records.changing() as writer:
+    erase(writer, writer.read([memory_id]))
+while recall.search(Search(text=other, scope=ann)):
+    pass
+print("gone", flush=True)
+"""
+
+
 def writer(folder: Path, name: str, size: int, most: int = 10**9) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", WRITER, str(folder), name, str(size), str(most)]
     return subprocess.Popen(
@@ -73,6 +98,24 @@ def test_four_processes_write_one_home_and_each_sees_what_the_others_did(tmp_pat
     assert faults(Records(home)) == []
     recall.close()
     home.close()
+
+
+def test_every_writer_sees_what_another_one_adds_and_deletes(tmp_path: Path) -> None:
+    open_home(tmp_path).close()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    watchers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WATCHER, str(tmp_path), own, other], cwd=ROOT, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for own, other in (("lighthouse", "volcano"), ("volcano", "lighthouse"))
+    ]  # fmt: skip
+    assert [one.stdout.readline() for one in watchers if one.stdout] == ["seen\n", "seen\n"]
+    for one in watchers:
+        assert one.stdin is not None
+        one.stdin.write("now\n")
+        one.stdin.flush()
+    assert [one.communicate(timeout=60)[0] for one in watchers] == ["gone\n", "gone\n"]
 
 
 def test_a_refused_batch_leaves_nothing(tmp_path: Path) -> None:

@@ -66,10 +66,13 @@ def test_stores_of_others_are_asked_to_purge_it_too(records: Records) -> None:
 
 
 def skill(cause: str, code: str) -> Draft:
-    return Draft(text="f: return the sum of two numbers", code=code, cause=cause, scope=ANN, kind="procedural")
+    text, signature = "f: return the sum of two numbers", "def f(a, b)"
+    return Draft(text=text, code=code, signature=signature, cause=cause, scope=ANN, kind="procedural")
 
 
-def test_another_version_of_a_forgotten_skill_keeps_its_code(records: Records) -> None:
+def test_another_version_of_a_forgotten_skill_keeps_its_code_and_is_called_as_its_function(
+    records: Records, recall: Recall
+) -> None:
     one, same, other = records.add(
         [
             skill("1", "def f(a, b): return a + b"),
@@ -79,7 +82,30 @@ def test_another_version_of_a_forgotten_skill_keeps_its_code(records: Records) -
     )
     forgotten = forget(records, [one])
     assert (list(forgotten.twins), list(forgotten.redacted)) == ([same], [other])
-    assert records.get([one, same, other])[other].code == "f = sum_of_two"
+    left = records.get([one, same, other])[other]
+    assert (left.code, left.text) == ("f = sum_of_two", "def f(a, b)")
+    assert recall.search(Search(text="forgotten", scope=ANN)) == []
+
+
+def test_what_is_left_of_a_memory_is_not_found_by_the_mark_of_what_is_gone(records: Records, recall: Recall) -> None:
+    one, quoting = records.add([draft(SECRET), draft(f"{SECRET}! And tea.")])
+    assert list(forget(records, [one]).redacted) == [quoting]
+    assert recall.search(Search(text="forgotten", scope=ANN)) == []
+    assert len(recall.search(Search(text="tea", scope=ANN))) == 1
+
+
+def test_the_vectors_of_questions_that_may_quote_it_are_dropped_and_those_of_other_texts_kept(home: Home) -> None:
+    embeddings = Embeddings(home, HashedEmbedder(64))
+    records, recall = Records(home, embeddings=embeddings), Recall(home, embeddings=embeddings)
+    one, _ = records.add([draft(SECRET), draft("tea at noon, or later")])
+    question = f"is it true that {SECRET}?"
+    recall.search(Search(text=question, scope=ANN))
+    forget(records, [one])
+    vectors = [vector.astype("<f4").tobytes() for vector in HashedEmbedder(64).embed([question, SECRET])]
+    assert not any(vector in bytes_of(home) for vector in vectors)
+    embeddings.of(["tea at noon, or later"])
+    assert (embeddings.caching.hits, recall.search(Search(text="noon", scope=ANN)) != []) == (1, True)
+    recall.close()
 
 
 def test_a_twin_takes_along_the_quotations_of_what_it_said_before(records: Records) -> None:
