@@ -72,9 +72,11 @@ def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services
 def conditions_of(services: Services) -> str:
     """Return the digest of what an episode's result depends on besides the other parts of its key."""
     settings = services.settings
+    reviewer = {"review": services.models.of("review").model_id} if "review" in settings.roles else {}
     return digest_of(
         canonical(
             {
+                **reviewer,
                 "attempts": settings.attempts,
                 "memories": settings.memories,
                 "recipes": settings.recipes,

@@ -43,7 +43,7 @@ RoleOption = Annotated[
     typer.Option(
         "--role",
         metavar="ROLE=MODEL",
-        help="Another model for a role: reflect=MODEL rewrites prompts.",
+        help="A model for a role: reflect=MODEL rewrites prompts, review=MODEL reviews programs.",
         rich_help_panel=MODEL,
     ),
 ]

@@ -22,6 +22,7 @@ from storage.engine import Home, open_home
 
 if TYPE_CHECKING:
     from checkpoints.story import AttemptStory
+    from state.review import Opinion
     from workbench.story import Story
 
 
@@ -119,6 +120,8 @@ def print_story(told: "Story") -> None:
     if "review" in story.state:
         for finding in story.state["review"]["findings"]:
             console.print(f"review: line {finding['line']}: {finding['rule']}, {finding['detail']}")
+        if "opinion" in story.state["review"]:
+            _print_opinion(console, story.state["review"]["opinion"])
         if story.state["review"]["overfit"]:
             console.print("review: fits every visible example, and still fails a hidden test")
     if "reward" in story.state:
@@ -130,6 +133,14 @@ def print_story(told: "Story") -> None:
         console.print(f"remembered: {', '.join(memory_id[:12] for memory_id in remembered)}")
     if told.row is None:
         console.print("This episode has not finished: it has no result yet.", style="yellow")
+
+
+def _print_opinion(console: Console, opinion: "Opinion") -> None:
+    agreement = "" if opinion["agreement"] is None else f", agreement with other programs {opinion['agreement']:.2f}"
+    console.print(f"reviewer: {opinion['score']:.2f} likely right{agreement}. {opinion['critique']}", markup=False)
+    for finding in opinion["findings"]:
+        where = f"line {finding['line']}: " if finding["line"] else ""
+        console.print(f"reviewer: {where}{finding['rule']}, {finding['detail']}", markup=False)
 
 
 def _print_attempt(console: Console, story: "AttemptStory") -> None:

@@ -39,7 +39,7 @@ def episode_graph(context: type[Any] = Context) -> StateGraph[EpisodeState, Cont
     graph.add_node("generate", told(generate), retry_policy=RETRY)
     graph.add_node("execute", told(execute), retry_policy=RETRY)
     graph.add_node("reflect", told(reflect))
-    graph.add_node("review", told(review))
+    graph.add_node("review", told(review), retry_policy=RETRY)
     graph.add_node("reward", told(reward))
     graph.add_node("ask", told(ask))
     graph.add_node("remember", told(remember), retry_policy=RETRY)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from models.call import Answer
-from state.episode import Usage
 from state.message import Message
+from state.usage import Usage
 from storage.contents import canonical, digest_of
 from storage.engine import Home, insert_new
 from storage.tables import cached_answers

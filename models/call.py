@@ -12,9 +12,10 @@ from langchain_core.messages.ai import add_ai_message_chunks
 
 from models.errors import classified
 from models.prices import Price
-from state.episode import Effort, Usage
+from state.episode import Effort
 from state.errors import PermanentError, RatchetError, TransientError
 from state.message import Message
+from state.usage import Usage
 
 CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"})
 REFUSED = frozenset({"content_filter", "refusal"})

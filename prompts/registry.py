@@ -21,6 +21,7 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     "skills": frozenset(),
     "generate": frozenset({"task", "examples", "memories", "feedback"}),
     "repair": frozenset({"number", "code", "outcome"}),
+    "review": frozenset(),
 }
 SHIPPED, CURRENT = "shipped", "current"  # names that stand for an id
 
@@ -128,7 +129,9 @@ class PromptRegistry:
                 text = connection.execute(query).scalar_one_or_none()
             if text is None:
                 raise SetupError(f"no prompt set {prompt_set!r} in {self._home.folder}")
-            self._loaded[prompt_set] = {"prompt_set": prompt_set, "components": json.loads(text)}
+            # a set of before there was a component has the shipped text for it
+            components = {**shipped_prompt_set()["components"], **json.loads(text)}
+            self._loaded[prompt_set] = {"prompt_set": prompt_set, "components": components}
         return self._loaded[prompt_set]
 
     def versions(self) -> list[PromptVersion]:

@@ -1,4 +1,4 @@
-"""Messages that ask a model for something other than a program: to propose, to reflect.
+"""Messages that ask a model for something other than a program: to propose, to reflect, to review.
 
 The first line of the system message names the role: `Role: reflect`. The formats are documented in docs/offline.md.
 """
@@ -6,14 +6,14 @@ The first line of the system message names the role: `Role: reflect`. The format
 import re
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 from prompts.render import generation_messages
 from state.memory_item import MemoryHit
 from state.message import Message
+from state.role import Role
 from state.task import TaskView
 
-Role = Literal["propose", "reflect"]
 _PLAIN = {"system": "", "skills": "", "generate": "$task\n\n$examples\n\n$memories\n\n$feedback", "repair": "$outcome"}
 
 
@@ -29,7 +29,7 @@ def reflection_messages(experience: Sequence[SolvedTask]) -> list[Message]:
     parts = []
     for number, solved in enumerate(experience, start=1):
         task = re.sub(r"^## (Task|Examples)$", r"#### \1", task_text(solved["view"]), flags=re.MULTILINE)
-        parts.append(f"### Solved {number}\n{task}\n\n#### Program\n{_fenced(solved['code'])}")
+        parts.append(f"### Solved {number}\n{task}\n\n#### Program\n{fenced(solved['code'])}")
     return _messages("reflect", "## Solved tasks\n\n" + "\n\n".join(parts))
 
 
@@ -55,10 +55,15 @@ def task_text(view: TaskView | None, memories: Sequence[MemoryHit] = ()) -> str:
     return text if view else text.removeprefix("## Task").strip()
 
 
+def role_text(role: Role) -> str:
+    """Return what a role is told first: its name, and the format of its answer."""
+    return files("prompts").joinpath("roles", f"{role}.md").read_text("utf-8").strip()
+
+
 def _messages(role: Role, content: str) -> list[Message]:
-    system = files("prompts").joinpath("roles", f"{role}.md").read_text("utf-8").strip()
-    return [{"role": "system", "content": system}, {"role": "user", "content": content}]
+    return [{"role": "system", "content": role_text(role)}, {"role": "user", "content": content}]
 
 
-def _fenced(code: str) -> str:
+def fenced(code: str) -> str:
+    """Return code as a block."""
     return f"```python\n{code.rstrip()}\n```"

@@ -79,9 +79,19 @@ def adherence(evidence: Evidence) -> float:
     return 1.0 if not wanted or wanted == metrics["parameters"] else 0.5
 
 
+def review(evidence: Evidence) -> float:
+    """Return the reviewer's score; without a reviewer, 1 / (1 + static findings); 0 for no program."""
+    metrics = evidence.review["metrics"]
+    if not metrics["parses"] or metrics["lines"] == 0:
+        return 0.0
+    opinion = evidence.review.get("opinion")
+    return opinion["score"] if opinion else round(1.0 / (1 + len(evidence.review["findings"])), 4)
+
+
 COMPONENTS: dict[str, Component] = {
     "correctness": correctness,
     "efficiency": efficiency,
     "readability": readability,
     "adherence": adherence,
+    "review": review,
 }

@@ -1,6 +1,6 @@
 """The ledger row of an episode that has come to its end."""
 
-from state.episode import Attempt, Effort, EpisodeState, final_attempt
+from state.episode import Attempt, Effort, EpisodeState, final_attempt, usages_of
 from state.ledger import FinishedEpisode, Outcome
 from state.verdict import ReportSummary, solved
 
@@ -14,7 +14,8 @@ def finished_episode(state: EpisodeState, *, wall_s: float, finished_at: float) 
     final = final_attempt(attempts)
     report = final["report"]
     assert report is not None, "an episode that has ended has executed its final attempt"
-    costs = [a["usage"]["cost_usd"] for a in attempts]
+    usages = usages_of(state)
+    costs = [usage["cost_usd"] for usage in usages]
     return {
         "episode_id": episode["episode_id"],
         "prompt_set": episode["prompt_set"],
@@ -31,10 +32,10 @@ def finished_episode(state: EpisodeState, *, wall_s: float, finished_at: float) 
         "reward": state["reward"]["total"],
         "components": state["reward"]["components"],
         "outcome": _outcome(state, final, report),
-        "prompt_tokens": sum(a["usage"]["prompt_tokens"] for a in attempts),
-        "completion_tokens": sum(a["usage"]["completion_tokens"] for a in attempts),
+        "prompt_tokens": sum(usage["prompt_tokens"] for usage in usages),
+        "completion_tokens": sum(usage["completion_tokens"] for usage in usages),
         "cost_usd": None if None in costs else float(sum(cost for cost in costs if cost is not None)),
-        "model_s": sum(a["usage"]["model_s"] for a in attempts),
+        "model_s": sum(usage["model_s"] for usage in usages),
         "sandbox_s": sum(a["report"]["cpu_s"] for a in attempts if a["report"]),
         "wall_s": wall_s,
         "finished_at": finished_at,

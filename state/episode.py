@@ -10,6 +10,7 @@ from state.reducers import latest_by_index
 from state.review import Review
 from state.reward import Reward
 from state.task import Split
+from state.usage import Usage
 from state.verdict import ReportSummary
 
 EpisodeId: TypeAlias = str
@@ -37,15 +38,6 @@ class EpisodeSpec(TypedDict):
     ask: NotRequired[bool]  # a person decides whether it is remembered
     learn: bool  # train tasks teach; held-out ones are only measured
     recall: NotRequired[str]  # content address of the task that the memory is asked about, where it is not its own
-
-
-class Usage(TypedDict):
-    """What model calls consumed."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: float | None  # None: the price is unknown
-    model_s: float
 
 
 class Effort(TypedDict):
@@ -87,6 +79,13 @@ class EpisodeState(TypedDict, total=False):
     reward: Reward
     decision: Decision  # what a person said, where one was asked
     remembered: list[str]  # ids of the memories written
+
+
+def usages_of(state: EpisodeState) -> list[Usage]:
+    """Return what every model call of an episode consumed: those for its programs, and those for their review."""
+    programs = [attempt["usage"] for attempt in state.get("attempts", [])]
+    opinion = state["review"].get("opinion") if "review" in state else None
+    return programs + [call["usage"] for call in opinion["calls"]] if opinion else programs
 
 
 def final_attempt(attempts: list[Attempt]) -> Attempt:

@@ -2,5 +2,5 @@
 
 from typing import Literal, TypeAlias, get_args
 
-Role: TypeAlias = Literal["generate", "reflect", "propose"]
+Role: TypeAlias = Literal["generate", "reflect", "review", "propose"]
 ROLES: tuple[Role, ...] = get_args(Role)

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from state.episode import Attempt, EpisodeState
 from state.redaction import redacted_values, secrets_of
 from state.task import Task, view_of
+from state.usage import ModelCall
 
 NAMESPACE = uuid.UUID("6e1d5f0a-6a3c-5c0b-9d0e-7261746368e7")
 KINDS: dict[str, Literal["retriever", "tool"]] = {"retrieve": "retriever", "execute": "tool"}
@@ -143,25 +144,30 @@ class _Builder:
             outputs=self._written(stage.node, attempt),
             metadata={**self._common, "attempt": number + 1},
         )
-        return [span, self._call(span, attempt)] if stage.node == "generate" and attempt else [span]
+        calls: list[tuple[str, Attempt | ModelCall]] = []
+        if stage.node == "generate" and attempt:
+            calls = [(self._episode["model"], attempt)]
+        elif stage.node == "review" and "review" in self._state and "opinion" in self._state["review"]:
+            calls = [(call["model"], call) for call in self._state["review"]["opinion"]["calls"]]
+        return [span, *(self._call(span, model, call, number) for number, (model, call) in enumerate(calls))]
 
-    def _call(self, parent: Span, attempt: Attempt) -> Span:
-        """Return the model call of a `generate`: it ended just before its node did."""
-        usage = attempt["usage"]
-        answer = {"text": self._text(attempt["answer"]), "finish": attempt["finish"]}
+    def _call(self, parent: Span, model: str, call: Attempt | ModelCall, number: int) -> Span:
+        """Return a model call of a node: it ended just before its node did."""
+        usage = call["usage"]
+        answer = {"text": self._text(call["answer"]), "finish": call["finish"]}
         return Span(
-            span_id=str(uuid.uuid5(uuid.UUID(parent.span_id), "model")),
+            span_id=str(uuid.uuid5(uuid.UUID(parent.span_id), f"model {number}" if number else "model")),
             parent_id=parent.span_id,
             trace_id=self._trace_id,
             name="model",
             kind="llm",
             started_at=max(parent.started_at, parent.ended_at - usage["model_s"]),
             ended_at=parent.ended_at,
-            inputs={"messages": self._json(attempt["request"])},
+            inputs={"messages": self._json(call["request"])},
             outputs=answer,
             metadata={
                 **parent.metadata,
-                "model": self._episode["model"],
+                "model": model,
                 "input_tokens": usage["prompt_tokens"],
                 "output_tokens": usage["completion_tokens"],
                 "cost_usd": usage["cost_usd"],
@@ -188,7 +194,9 @@ class _Builder:
     def _ending(self, node: str) -> dict[str, Any]:
         state = self._state
         if node == "review" and "review" in state:
-            return {"overfit": state["review"]["overfit"], "findings": len(state["review"]["findings"])}
+            found = state["review"]
+            told: dict[str, Any] = {"overfit": found["overfit"], "findings": len(found["findings"])}
+            return told | ({"score": found["opinion"]["score"]} if "opinion" in found else {})
         if node == "reward" and "reward" in state:
             return {"total": state["reward"]["total"], "components": state["reward"]["components"]}
         return {"memories": state["remembered"]} if "remembered" in state else {}

@@ -10,6 +10,7 @@ from typing import Any
 from batch.summary import counted_of
 from checkpoints.differences import MEASURED, differences
 from checkpoints.history import history, is_step, values_of, waiting_nodes
+from state.episode import usages_of
 from state.errors import SetupError
 from state.ledger import FinishedEpisode
 from state.task import SPLITS
@@ -137,9 +138,10 @@ def _facts(told: Story) -> dict[str, str]:
     if "reward" in told.state:
         facts["reward"] = f"{told.state['reward']['total']:.3f}"
         facts |= {f"  {name}": f"{value:.3f}" for name, value in sorted(told.state["reward"]["components"].items())}
-    facts["tokens"] = f"{sum(a['usage']['prompt_tokens'] + a['usage']['completion_tokens'] for a in attempts):,}"
-    facts["cost"] = _money([a["usage"]["cost_usd"] for a in attempts])
-    facts["model time"] = f"{sum(a['usage']['model_s'] for a in attempts):.2f} s"
+    usages = usages_of(told.state)
+    facts["tokens"] = f"{sum(usage['prompt_tokens'] + usage['completion_tokens'] for usage in usages):,}"
+    facts["cost"] = _money([usage["cost_usd"] for usage in usages])
+    facts["model time"] = f"{sum(usage['model_s'] for usage in usages):.2f} s"
     facts["sandbox CPU time"] = f"{sum(a['report']['cpu_s'] for a in attempts if a['report']):.3f} s"
     return facts
 

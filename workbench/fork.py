@@ -19,7 +19,7 @@ from graphs.version import graph_version
 from memory.embedders import Embedder, embedder_named
 from memory.store import MemoryStore
 from models.retry import Retries
-from models.roles import Models, models_with
+from models.roles import Models, RoleModel
 from prompts.registry import read_folder
 from runtime.build import make_role_models
 from runtime.context import Context
@@ -183,10 +183,13 @@ class _Maker:
         What they cost is in the fork's own state and not added to the run's figures.
         """
         if changes.model is None and model_name(self._spec["model"]).startswith("recorded:"):
-            return models_with(EpisodeRecording.of(self._last.get("attempts", []), self._bench.contents))
-        settings = self._settings(changes)
-        retries = Retries(count=settings.retries, first_wait_s=settings.retry_wait_s)
-        return Models(make_role_models(settings), retries=retries)
+            settings = self._bench.settings_of(self._spec["run_id"], {"model": "offline"})
+            writer = EpisodeRecording.of(self._last.get("attempts", []), self._bench.contents)
+            by_role = {**make_role_models(settings), "generate": RoleModel(model=writer, model_id="recorded")}
+        else:
+            settings = self._settings(changes)
+            by_role = make_role_models(settings)
+        return Models(by_role, retries=Retries(count=settings.retries, first_wait_s=settings.retry_wait_s))
 
     def _prompt_set(self, old: str, given: str) -> str:
         prompts, now = self.context.prompts, self.context.clock()

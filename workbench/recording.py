@@ -1,4 +1,4 @@
-"""A chat model that gives the answers which an episode's checkpoints hold."""
+"""Chat models that give the answers which an episode's checkpoints hold."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +9,28 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from models.call import Address
-from state.episode import Attempt
+from models.retry import Retries
+from models.roles import Models, RoleModel
+from state.episode import Attempt, EpisodeState
 from state.errors import PermanentError
+from state.role import Role
+from state.usage import ModelCall
 from storage.contents import ContentStore
 
 
+def recorded_models(state: EpisodeState, contents: ContentStore) -> Models:
+    """Return the models of an episode's roles as its checkpoints recorded them: what wrote it, and what reviewed it."""
+    writer = EpisodeRecording.of(state.get("attempts", []), contents)
+    models: dict[Role, RoleModel] = {"generate": RoleModel(model=writer, model_id="recorded")}
+    opinion = state["review"].get("opinion") if "review" in state else None
+    if opinion:
+        reviewer = EpisodeRecording.of_calls(opinion["calls"], contents)
+        models["review"] = RoleModel(model=reviewer, model_id=opinion["calls"][-1]["model"])
+    return Models(models, retries=Retries(count=0))
+
+
 class EpisodeRecording(BaseChatModel):
-    """Answers the n-th attempt of an episode with what the model answered then, whatever it is asked."""
+    """Answers the n-th question of an episode with what the model answered then, whatever it is asked."""
 
     answers: list[str]
     about: list[dict[str, Any]]
@@ -35,6 +50,14 @@ class EpisodeRecording(BaseChatModel):
             ],
         )
 
+    @classmethod
+    def of_calls(cls, calls: Sequence[ModelCall], contents: ContentStore) -> "EpisodeRecording":
+        """Read the answers of calls."""
+        return cls(
+            answers=[contents.get(call["answer"]) for call in calls],
+            about=[{"finish_reason": call["finish"]} for call in calls],
+        )
+
     @property
     def _llm_type(self) -> str:
         return "recorded"
@@ -50,7 +73,7 @@ class EpisodeRecording(BaseChatModel):
     ) -> ChatResult:
         attempt = address["attempt"] if address else 0
         if attempt >= len(self.answers):
-            raise PermanentError(f"attempt {attempt + 1} was never made: the recording has {len(self.answers)}")
+            raise PermanentError(f"question {attempt + 1} was never asked: the recording has {len(self.answers)}")
         metadata = {**self.about[attempt], "model_name": "recorded"}
         message = AIMessage(content=self.answers[attempt], response_metadata=metadata)
         return ChatResult(generations=[ChatGeneration(message=message)])

@@ -16,7 +16,6 @@ from checkpoints.replay import ThreadReplay, replay_thread
 from graphs.episode import episode_graph
 from graphs.learning_loop import learning_loop_graph
 from memory.embedders import embedder_named
-from models.roles import models_with
 from runtime.context import BatchResult, Context
 from state.episode import EpisodeSpec, EpisodeState
 from state.errors import RatchetError, SetupError
@@ -25,7 +24,7 @@ from telemetry.langsmith import untraced
 from workbench.apart import ContentsApart, LedgerApart, MemoryApart
 from workbench.bench import Workbench, spec_of
 from workbench.html import page, table
-from workbench.recording import EpisodeRecording
+from workbench.recording import recorded_models
 
 ADDRESS = re.compile(r"[0-9a-f]{32}")
 DIFF_LINES = 40
@@ -134,8 +133,7 @@ class _Replayer:
             raise SetupError(f"no checkpoints of {thread_id}: nothing to replay (pruned, or never begun)")
         state = cast("EpisodeState", values_of(points[-1]))
         run_id = spec_of(state)["run_id"]
-        recording = EpisodeRecording.of(state.get("attempts", []), self._bench.contents)
-        context = replace(self._context(run_id), models=models_with(recording))
+        context = replace(self._context(run_id), models=recorded_models(state, self._bench.contents))
         return replay_thread(episode_graph(), self._bench.saver, thread_id, lambda _before, _after: context)
 
     def run(self, run_id: str, told: Told) -> tuple[list[ThreadReplay], list[str]]:
@@ -190,7 +188,8 @@ class _Replayer:
 
     def _context(self, run_id: str) -> Context:
         if run_id not in self._contexts:
-            settings = self._bench.settings_of(run_id, {"model": "offline", "roles": {}})
+            # the roles stay as they were: whether there is a reviewer decides what is asked
+            settings = self._bench.settings_of(run_id, {"model": "offline"})
             memory = MemoryApart(self._bench.home, embedder=embedder_named(settings.embedder))
             self._memories.append(memory)
             ledger = LedgerApart(self._bench.home)

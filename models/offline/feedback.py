@@ -1,12 +1,14 @@
 """What earlier attempts and their outcomes say: examples to add, behaviour to avoid, fragility to weigh."""
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from models.offline.catalog import helper_sources
 from models.offline.examples import Example, examples_in
 from models.offline.fuel import STEPS, Fuel, RefusedCodeError, checked, load
+from models.offline.memories import copies
 from models.offline.parse import Request
 from models.offline.problem import Problem
 from models.offline.values import MISSING, same
@@ -54,7 +56,22 @@ def observe(lessons: Lessons, request: Request, problem: Problem) -> None:
 
 
 def behaviour(code: str, problem: Problem, name: str) -> list[Any] | None:
-    """Return what a program gives for every input, MISSING where it fails; None when it cannot be run."""
+    """Return what a program gives for every input of a problem, MISSING where it fails; None when it cannot be run."""
+    return run_on(code, name, problem.inputs)
+
+
+def run_on(
+    code: str,
+    name: str,
+    inputs: Sequence[tuple[Any, ...]],
+    failed: Callable[[tuple[Any, ...], Exception], None] = lambda _inputs, _error: None,
+    *,
+    steps: int = STEPS,
+) -> list[Any] | None:
+    """Return what a program gives for each input, MISSING where it fails; None when it cannot be run.
+
+    failed: hears of every failure. steps: that it may take on each input.
+    """
     fuel = Fuel()
     try:
         function = load(checked(code), fuel).get(name)
@@ -63,11 +80,12 @@ def behaviour(code: str, problem: Problem, name: str) -> list[Any] | None:
     if not callable(function) or name in helper_sources():
         return None
     values: list[Any] = []
-    for inputs in problem.inputs:
-        fuel.left = STEPS
+    for given in inputs:
+        fuel.left = steps
         try:
-            values.append(function(*inputs))
-        except Exception:  # noqa: BLE001 the attempt is a stranger's code
+            values.append(function(*copies(given)))
+        except Exception as error:  # noqa: BLE001 the attempt is a stranger's code
+            failed(given, error)
             values.append(MISSING)
     return values
 

@@ -191,13 +191,13 @@ def metered(function: Callable[..., Any], fuel: Fuel) -> Callable[..., list[Any]
         results = []
         for values in zip(*(node.values for node in nodes), strict=True):
             fuel.left = STEPS
-            results.append(function(*_copies(values)))
+            results.append(function(*copies(values)))
         return results
 
     return evaluate
 
 
-def _copies(values: tuple[Any, ...]) -> Any:
+def copies(values: tuple[Any, ...]) -> Any:
     """Copy arguments, which code may change; marshal is ten times as fast as copy.deepcopy."""
     return loads(dumps(values, 2))  # noqa: S302 made in this line
 

@@ -12,7 +12,9 @@ GIVEN: Final = "given by the task"
 """Stands for a memory's id where the task itself brings the function."""
 MAX_TEXT: Final = 200_000
 _FENCE: Final = re.compile(r"^(`{3,})[^\n`]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
-_SECTION: Final = re.compile(r"^## +(Task|Examples|Memories|Feedback|Skills)[ \t]*$", re.MULTILINE)
+_SECTION: Final = re.compile(
+    r"^## +(Task|Examples|Memories|Feedback|Skills|Program|Static findings)[ \t]*$", re.MULTILINE
+)
 _MEMORY: Final = re.compile(r"^### Memory (\S+)[ \t]*(?:\(([^)\n]*)\))?:?[ \t]*([^\n]*)", re.MULTILINE)
 _ATTEMPT: Final = re.compile(r"^### Attempt \d+[ \t]*$", re.MULTILINE)
 
@@ -61,6 +63,10 @@ class Request:
     memories: tuple[MemoryBlock, ...] = ()
     skills: str = ""
     attempts: tuple[PastAttempt, ...] = ()
+    program: str = ""
+    """The program that is to be reviewed."""
+    findings: tuple[str, ...] = ()
+    """What a static analysis says of it, one line each."""
 
     def without_code(self) -> "Request":
         """Return the request without the memories' code."""
@@ -89,7 +95,14 @@ def parse(system: str, human: str) -> Request:
         memories=(*_given_functions(code, name), *_memories(sections.get("Memories", ""))),
         skills=_sections(system[:MAX_TEXT]).get("Skills", ""),
         attempts=attempts,
+        program=_block(sections.get("Program", "")),
+        findings=tuple(re.findall(r"^- (.+)$", sections.get("Static findings", ""), re.MULTILINE)),
     )
+
+
+def _block(text: str) -> str:
+    found = _FENCE.search(text)
+    return found.group(2) if found else ""
 
 
 def _sections(text: str) -> dict[str, str]:

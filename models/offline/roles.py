@@ -1,5 +1,6 @@
 """What the messages ask for: a program, or one of the other roles, which the system message names in a line."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -8,9 +9,10 @@ from models.offline.bank import Budget
 from models.offline.parse import Request, parse
 from models.offline.proposer import proposal
 from models.offline.reflector import experience_in, skill_lines
+from models.offline.reviewer import review_of
 from models.offline.solve import Solution, solve
 
-_ROLE: Final = re.compile(r"^Role: (propose|reflect)[ \t]*$", re.MULTILINE)
+_ROLE: Final = re.compile(r"^Role: (propose|reflect|review)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ def respond(system: str, human: str, purse: Budget, *, code: bool = True) -> Sai
     request = parse("" if role else system, human)
     if not code:
         request = request.without_code()
+    if role and role.group(1) == "review":
+        return _reviewed(request, purse, code=code)
     if role:
         return _proposed(request, human, purse)
     return _solved(request, purse)
@@ -79,3 +83,16 @@ def _proposed(request: Request, human: str, purse: Budget) -> Said:
     if not task:
         return Said(f"I have no new task after {purse.spent} draws.", metadata)
     return Said(f"A new task, found after {purse.spent} draws.\n\n```json\n{task}\n```", metadata)
+
+
+def _reviewed(request: Request, purse: Budget, *, code: bool) -> Said:
+    found = review_of(request, purse, code=code)
+    said = {"score": found.score, "critique": found.critique, "findings": found.findings, "agreement": found.agreement}
+    metadata = {
+        "role": "review",
+        "candidates": purse.spent,
+        "probes": found.probes,
+        "alternatives": found.alternatives,
+        "stopped_by_time": purse.stopped,
+    }
+    return Said(f"```json\n{json.dumps(said, ensure_ascii=False, indent=1)}\n```", metadata)

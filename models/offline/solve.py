@@ -71,10 +71,9 @@ def solve(request: Request, purse: Budget) -> Solution:
     if problem is None or request.signature is None:
         return Solution(how="I find no function with an example call in this.", skills_ignored=skills.ignored)
     observe(lessons, request, problem)
-    words = frozenset(words_in(request.text))
-    shelf = library(request.memories, words, {*problem.params, request.signature.name})
-    applied = applying(skills, words, request.text, problem)
-    task = _Task(request, problem, words, shelf, lessons)
+    task = _task_of(request, problem, lessons)
+    shelf = task.shelf
+    applied = applying(skills, task.words, request.text, problem)
     found = task.search(applied, purse)
     solution = Solution(
         candidates=purse.spent,
@@ -96,6 +95,18 @@ def solve(request: Request, purse: Budget) -> Solution:
     solution.components = sorted(component_names() & {n.component.name for n in best.walk() if n.component})
     solution.skills_used = task.decisive(applied, best, solution.code, Budget(purse.total))
     return solution
+
+
+def programs_that_fit(request: Request, problem: Problem, purse: Budget, most: int) -> list[str]:
+    """Return the best programs that a search finds: they fit the examples and differ elsewhere."""
+    task = _task_of(request, problem, Lessons())
+    return [task.program(node) for node in task.search((), purse).fits[:most]]
+
+
+def _task_of(request: Request, problem: Problem, lessons: Lessons) -> "_Task":
+    words = frozenset(words_in(request.text))
+    name = request.signature.name if request.signature else ""
+    return _Task(request, problem, words, library(request.memories, words, {*problem.params, name}), lessons)
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -127,8 +128,9 @@ def test_the_beginning_of_an_id_must_name_one_prompt_set(home: Home) -> None:
         registry.add_users(skilled(str(number)), "", 1.0)
     with pytest.raises(SetupError, match="no prompt set 'zz'"):
         registry.find("zz", 1.0)
+    [(shared, _)] = Counter(version["prompt_set"][0] for version in registry.versions()).most_common(1)
     with pytest.raises(SetupError, match="several prompt sets begin with"):
-        registry.find(registry.versions()[0]["prompt_set"][:1], 1.0)
+        registry.find(shared, 1.0)
 
 
 def skilled(text: str) -> PromptSet:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rewards.combine import RewardTable, reward_for
-from rewards.components import COMPONENTS, Evidence, adherence, correctness, efficiency, readability
+from rewards.components import COMPONENTS, Evidence, adherence, correctness, efficiency, readability, review
 from rewards.static import findings_in, measure
 from state.verdict import ReportSummary
 
@@ -98,3 +98,11 @@ def test_without_known_parameters_the_function_alone_is_adherence() -> None:
 @pytest.mark.parametrize(("code", "value"), [("print(input())", 1.0), ("print(", 0.0), ("", 0.0), ("# no", 0.0)])
 def test_where_no_function_is_asked_for_any_program_adheres_and_none_does_not(code: str, value: float) -> None:
     assert adherence(evidence_of(code, report_of(1, 1), entry_point="")) == value
+
+
+def test_the_review_component_is_the_reviewers_score_and_else_counts_static_findings() -> None:
+    evidence = evidence_of("def f(x):\n    return 1\n", report_of(1, 1))
+    assert review(evidence) == 0.5  # x is never used
+    evidence.review["opinion"] = {"score": 0.8, "critique": "", "findings": [], "agreement": None, "calls": []}
+    assert review(evidence) == 0.8
+    assert review(evidence_of("", report_of(1, 1))) == 0.0

@@ -61,3 +61,11 @@ def test_effort_that_one_attempt_does_not_report_is_unknown() -> None:
     known = {**attempt(0, 0, 0, 0.0), "effort": {"tried": 10, "limit": 100}}
     row = finished_episode(state_of(known, attempt(1, 1, 2, 0.0)), wall_s=0.0, finished_at=0.0)
     assert "effort" not in row["outcome"]
+
+
+def test_what_a_review_cost_is_part_of_the_episode() -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 7, "cost_usd": 0.125, "model_s": 2.0}
+    state: Any = state_of(attempt(0, 1, 2, 0.5))
+    state["review"]["opinion"] = {"calls": [{"usage": usage}, {"usage": usage}]}
+    row = finished_episode(state, wall_s=0.0, finished_at=0.0)
+    assert (row["prompt_tokens"], row["completion_tokens"], row["cost_usd"], row["model_s"]) == (210, 17, 0.75, 5.5)

@@ -144,7 +144,7 @@ def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_name(
         ({"roles": {"reflect": {}}}, "roles.reflect.model is missing"),
         (
             {"roles": {"write": {"model": "offline"}}},
-            "roles.write must be 'generate', 'reflect' or 'propose'",
+            "roles.write must be 'generate', 'reflect', 'review' or 'propose'",
         ),
         ({"prices": {"openai:x": {"input": -1, "output": 1}}}, "prices.openai:x.input must be at least 0"),
     ],

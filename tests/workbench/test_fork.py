@@ -171,7 +171,7 @@ def test_an_episode_answered_from_a_file_is_forked_with_its_recorded_answers(
     assert story(bench, first).state["episode"]["model"] == spec
     again = story(bench, fork(bench, first, Changes(), at="generate"))
     assert again.code == story(bench, row["episode_id"]).code
-    with pytest.raises(PermanentError, match="attempt 2 was never made"):
+    with pytest.raises(PermanentError, match="question 2 was never asked"):
         fork(bench, first, Changes(state={"code": BROKEN}), at="execute")
 
 
