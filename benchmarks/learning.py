@@ -13,6 +13,7 @@ an equal search budget per answer, one attempt:
     skills             with skill lines that the reflector counted
     both
     shuffled memories  each task gets memories that were retrieved for another task
+    other families     the same, without the memories of tasks of the task's own family: nothing in them is of use
     permuted skills    the skill lines' components exchanged among the lines
 
 It prints the share of solved tasks with its 95 % interval, how many tasks were gained and lost against `none` with the
@@ -48,7 +49,7 @@ from storage.engine import open_home
 from tasks.katas.generate import text
 from tasks.load import load_tasks, resolve_tasks
 
-ROWS = ("none", "memory", "skills", "both", "shuffled memories", "permuted skills")
+ROWS = ("none", "memory", "skills", "both", "shuffled memories", "other families", "permuted skills")
 BATCH = 16
 GENERATE = "$task\n\n$examples\n\n$memories\n\n$feedback"
 REPAIR = "### Attempt $number\n```python\n$code\n```\n$outcome"
@@ -62,6 +63,8 @@ class Bench:
     sandbox: LocalSandbox
     memory: MemoryStore
     memories: int
+    families: dict[str, str]
+    """Of the train tasks, by entry point."""
     experience: list[tuple[str, SolvedTask]] = field(default_factory=list)
     candidates: int = 0
 
@@ -87,11 +90,13 @@ class Bench:
         answer = self.model.invoke([(m["role"], m["content"]) for m in reflection_messages(solved)])
         return [line for line in answer.text.splitlines() if line.startswith("- ")]
 
-    def recall(self, task: Task) -> list[MemoryHit]:
-        """Return the memories for a task."""
+    def recall(self, task: Task, without: str = "") -> list[MemoryHit]:
+        """Return the memories for a task; none of tasks of one family."""
         horizon = {"watermark": self.memory.watermark(), "run_id": "", "batch": 0}
-        query = {"text": task["prompt"], "kinds": ["procedural"], "limit": self.memories, "horizon": horizon}
-        return self.memory.search(query)  # type: ignore[arg-type]
+        limit = self.memories * (4 if without else 1)
+        query = {"text": task["prompt"], "kinds": ["procedural"], "limit": limit, "horizon": horizon}
+        hits = self.memory.search(query)  # type: ignore[arg-type]
+        return [hit for hit in hits if self.families[hit["entry_point"]] != without][: self.memories]
 
     def learn(self, tasks: Sequence[Task]) -> int:
         """Solve train tasks batch by batch, remember what passed every test; return how many did."""
@@ -134,7 +139,7 @@ def permuted(lines: Sequence[str], random: Random) -> list[str]:
 
 def measure(bench: Bench, held_out: Sequence[Task], row: str, seed: int) -> list[bool]:
     """Return which held-out tasks one row solves."""
-    random = Random(f"{seed}:{row}")
+    random = Random(f"{seed}:{'shuffled memories' if row == 'other families' else row}")  # the same other tasks
     lines = bench.reflect() if row != "none" else []
     skills = {"skills": lines, "both": lines, "permuted skills": permuted(lines, random)}.get(row, [])
     others = list(held_out)
@@ -142,8 +147,11 @@ def measure(bench: Bench, held_out: Sequence[Task], row: str, seed: int) -> list
     source = dict(zip((t["task_id"] for t in held_out), others, strict=True))
 
     def one(task: Task) -> tuple[bool, str]:
-        asked = source[task["task_id"]] if row == "shuffled memories" else task
-        hits = bench.recall(asked) if row in ("memory", "both", "shuffled memories") else []
+        hits: list[MemoryHit] = []
+        if row in ("memory", "both"):
+            hits = bench.recall(task)
+        elif row in ("shuffled memories", "other families"):
+            hits = bench.recall(source[task["task_id"]], task["tags"][0] if row == "other families" else "")
         return bench.attempt(task, hits, "\n".join(skills))
 
     return [right for right, _ in _map(one, held_out)]
@@ -176,10 +184,11 @@ def _run_seed(seed: int, options: argparse.Namespace, folder: Path) -> dict[str,
     train = [task for task in tasks if task["split"] == "train"]
     Random(seed).shuffle(train)
     train.sort(key=lambda task: "level 1" not in task["tags"])
+    families = {task["entry_point"]: task["tags"][0] for task in train}
     started = time.monotonic()
     home = open_home(folder)
     model = OfflineChatModel(budget=options.budget, workers=2)
-    bench = Bench(model, LocalSandbox(2), MemoryStore(home), options.memories)
+    bench = Bench(model, LocalSandbox(2), MemoryStore(home), options.memories, families)
     results = {"none": measure(bench, held_out, "none", seed)} if "none" in options.rows else {}
     learned = bench.learn(train)
     for row in options.rows:

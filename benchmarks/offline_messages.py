@@ -21,6 +21,7 @@ from models.offline.pool import close_pools
 
 PIECES: Final = (
     "## Task\n", "## Examples\n", "## Memories\n### Memory x (similarity 9..9): y\n", "## Feedback\n### Attempt 1\n",
+    "## Program\n",
     "```python\n", "```\n", "def f(x, list):\n", "def f(", "    return x\n", "assert f(1, [2]) == [1, 2]\n",
     "assert f(", "assert f(float('inf'), {}) == {1: {2}}\n", "f('\\ud800', ...) -> 10 ** 40\n", ">>> f([], None)\n1\n",
     "\x00é😀", "x = 1\nx.append(x)\n", "import os\n", "class A: pass\n", "while True: pass\n", '"""', "(" * 200,
@@ -45,6 +46,18 @@ assert f([2, 2, 3]) == {answer}
 {code}
 ```
 '''
+REVIEW: Final = """## Task
+def total(x: list[int]) -> int:
+    \"\"\"Return the total.\"\"\"
+
+## Examples
+assert total([1, 2, 3]) == {answer}
+
+## Program
+```python
+{code}
+```
+"""
 CODES: Final = (
     "def total(x):\n    while True: pass",
     "def total(x):\n    return [0] * 10 ** 10",
@@ -72,7 +85,7 @@ CODES: Final = (
 def messages(seed: int) -> list[SystemMessage | HumanMessage]:
     """Return one random or hostile conversation, the same for the same seed."""
     random = Random(f"messages:{seed}")
-    kind = seed % 4
+    kind = seed % 5
     if kind == 0:
         text = "".join(random.choices(PIECES, k=random.randint(3, 25)))
     elif kind == 1:
@@ -85,8 +98,11 @@ def messages(seed: int) -> list[SystemMessage | HumanMessage]:
             chr(random.choice((random.randrange(0x20, 0x250), random.randrange(0x11_0000)))) for _ in range(300)
         )
         text = random.choice(PIECES) + text + random.choice(PIECES)
-    else:
+    elif kind == 3:
         text = random.choice(PIECES) * random.choice((10, 1_000, 20_000))
+    else:
+        text = REVIEW.format(answer=random.choice((6, 7)), code=random.choice(CODES))
+        return [SystemMessage("Role: review"), HumanMessage(text)]
     return [SystemMessage("## Skills\n" + text[:2_000]), HumanMessage(text)]
 
 

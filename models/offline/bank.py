@@ -131,28 +131,29 @@ class Bank:
         return self._add(node, key, given=given)
 
     def _add(self, node: Node, key: bytes, *, given: bool = False) -> bool:
-        kind, tags = kind_of(node.values)
-        if not key or "set" in kind or "dict" in kind:
+        values, seen = node.values, self._seen
+        kind, tags = kind_of(values)
+        if not key or (kind not in FLAT_KINDS and ("set" in kind or "dict" in kind)):
             if key:
-                self._seen.add(key)  # the same bytes again are the same values: no need to put them in order
-            key = _ordered_key(node.values, flat=kind in FLAT_KINDS)
-        if not key or key in self._seen or len(key) > MAX_VECTOR_BYTES:
+                seen.add(key)  # the same bytes again are the same values: no need to put them in order
+            key = _ordered_key(values, flat=kind in FLAT_KINDS)
+        if not key or key in seen or len(key) > MAX_VECTOR_BYTES:
             return False
-        self._seen.add(key)
+        seen.add(key)
         node.kind = kind
         if given:
             tags = (*tags, *_GIVEN_TAGS.get(kind, ()))
-        if given or not (self.prune_constants and _is_constant(node.values[: self.visible])):
-            self._file(node, tags)
-        self._check(node)
+        if given or not (self.prune_constants and _is_constant(values[: self.visible])):
+            if self.goals:
+                self.fresh.append(node)
+            by_tag, cost = self.by_tag, node.cost
+            for tag in tags:  # where components look for arguments
+                by_tag[tag][cost].append(node)
+        for goal in self.goals:
+            if goal.floats or values[0] == goal.values[0]:
+                self._check(node)
+                break
         return True
-
-    def _file(self, node: Node, tags: Iterable[str]) -> None:
-        """Put an expression where components look for arguments."""
-        if self.goals:
-            self.fresh.append(node)
-        for tag in tags:
-            self.by_tag[tag][node.cost].append(node)
 
     def _check(self, node: Node) -> None:
         for goal in self.goals:
@@ -221,7 +222,7 @@ class Bank:
                 self._try_partly(component, args, cost)
                 continue
             if key not in seen:
-                self._add(Node(values, cost=cost, component=component, args=args), key)
+                self._add(Node(values, cost, component, args), key)
         if allowed < count:
             raise OutOfBudgetError
 

@@ -20,7 +20,7 @@ class Node:
     __slots__ = ("args", "component", "cost", "found_after", "kind", "leaf", "values")
 
     def __init__(
-        self, values: list[Any], *, cost: int, component: Component | None = None, args: "tuple[Node, ...]" = ()
+        self, values: list[Any], cost: int, component: Component | None = None, args: "tuple[Node, ...]" = ()
     ) -> None:
         self.values = values
         self.cost = cost

@@ -143,11 +143,11 @@ class Pool:
         """Repeat a value per situation for each of its elements."""
         return [value for value, (i, j) in zip(values, self.bounds, strict=True) for _ in range(j - i)]
 
-    def gather(self, form: Form, body: Sequence[Any], visible: int) -> list[Any] | None:
+    def gather(self, form: Form, body: list[Any], visible: int) -> list[Any] | None:
         """Apply a form; None when a visible situation fails."""
         values: list[Any] = []
         for index, (sequence, (i, j)) in enumerate(zip(self.sequences, self.bounds, strict=True)):
-            value = MISSING if sequence is None else _one(form, sequence, list(body[i:j]))
+            value = MISSING if sequence is None else _one(form, sequence, body[i:j])
             if value is MISSING and index < visible:
                 return None
             values.append(value)

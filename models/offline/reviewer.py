@@ -161,6 +161,6 @@ def _call(given: tuple[Any, ...]) -> str:
 def _short(value: Any) -> str:
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # a number of thousands of digits, a list in itself
+    except (ValueError, RecursionError, MemoryError):  # a number of thousands of digits, a list in itself
         text = f"a {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."

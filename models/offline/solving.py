@@ -138,8 +138,20 @@ def _split(values: Sequence[Any], wanted: Sequence[bool]) -> tuple[list[Any], li
     return list(compress(values, wanted)), list(compress(values, map(not_, wanted)))
 
 
-def _threshold(values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[Solved]:
+def _number_test(values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[Solved]:
     yes, no = _split(values, wanted)
+    yield from _threshold(yes, no)
+    yield from _residue(yes, no)
+    yield from _equality(yes, no)
+
+
+def _text_test(values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[Solved]:
+    yes, no = _split(values, wanted)
+    yield from _equality(yes, no)
+    yield from _affixes(yes, no)
+
+
+def _threshold(yes: Sequence[Any], no: Sequence[Any]) -> Iterator[Solved]:
     if len(set(yes)) < 2 or len(set(no)) < 2:
         return
     if min(yes) > max(no):
@@ -164,9 +176,8 @@ def roundest(low: Any, high: Any) -> Any:
     return low
 
 
-def _residue(values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[Solved]:
-    yes, no = _split(values, wanted)
-    if not no or set(map(type, values)) != {int} or len(set(yes)) < 2:
+def _residue(yes: Sequence[Any], no: Sequence[Any]) -> Iterator[Solved]:
+    if not no or {*map(type, yes), *map(type, no)} != {int} or len(set(yes)) < 2:
         return
     for modulus in range(2, MAX_MODULUS + 1):
         remainder = yes[0] % modulus
@@ -175,16 +186,14 @@ def _residue(values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[Solved]:
             return
 
 
-def _equality(values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[Solved]:
-    yes, no = _split(values, wanted)
+def _equality(yes: Sequence[Any], no: Sequence[Any]) -> Iterator[Solved]:
     if len(yes) > 1 and all(v == yes[0] for v in yes) and yes[0] not in no:
         yield Solved("a == b", (yes[0],))
     if len(no) > 1 and all(v == no[0] for v in no) and no[0] not in yes:
         yield Solved("a != b", (no[0],), 4)
 
 
-def _affixes(values: Sequence[str], wanted: Sequence[bool]) -> Iterator[Solved]:
-    yes, no = _split(values, wanted)
+def _affixes(yes: Sequence[str], no: Sequence[str]) -> Iterator[Solved]:
     if len(set(yes)) < 2 or not no:
         return
     head = _shortest(commonprefix(yes), lambda part: not any(v.startswith(part) for v in no))
@@ -278,8 +287,8 @@ _KINDS: Final = {
 _NUMBERS: Final = (_shift, _affine, _clamp, _remainder)
 _SOLVERS: Final[dict[tuple[str, str], tuple[Solver, ...]]] = {
     ("number", "number"): _NUMBERS,
-    ("number", "bool"): (_threshold, _residue, _equality),
-    ("text", "bool"): (_equality, _affixes),
+    ("number", "bool"): (_number_test,),
+    ("text", "bool"): (_text_test,),
     ("text", "text"): (_wrapped, _replaced, _sliced),
     ("list", "list"): (_sliced,),
     ("list", "text"): (_joined,),

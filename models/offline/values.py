@@ -78,10 +78,10 @@ def kind_of(vector: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
 
 
 def _container_kind(outer: type, vector: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
-    if outer is dict:
-        inner = frozenset(map(type, chain.from_iterable(value.values() for value in vector)))
-    elif outer in (list, tuple, set):
+    if outer is list or outer is tuple or outer is set:
         inner = frozenset(map(type, chain.from_iterable(vector)))
+    elif outer is dict:
+        inner = frozenset(map(type, chain.from_iterable(value.values() for value in vector)))
     else:
         return outer.__name__, ("X",)
     known = _kinds.get((outer, inner))

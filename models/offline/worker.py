@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final
 from models.offline.bank import Budget
 from models.offline.roles import Said, respond
 
-MEMORY_BYTES: Final = 1 << 30
+MEMORY_BYTES: Final = 768 << 20
 BASE_CPU_S: Final = 2.0
 CANDIDATES_PER_CPU_S: Final = 10_000
 """A fifteenth of the usual speed. After so long a search ends with what it has: a safety net, the budget counts."""
@@ -62,6 +62,8 @@ def _answer(asked: dict[str, Any]) -> bytes:
         said = asdict(respond(asked["system"], asked["human"], budget, code=asked["memories"]))
     except RecursionError:
         said = asdict(Said("I have no program for this. The task is nested too deeply for me.", {"candidates": 0}))
+    except MemoryError:
+        raise  # this process is full of what some code made: it ends, and another one is asked without that code
     except Exception as error:  # noqa: BLE001 reported to the caller: this process must go on serving
         said = {"failure": f"{type(error).__name__}: {error}"[:500]}
     finally:
