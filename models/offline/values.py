@@ -64,9 +64,9 @@ def kind_of(vector: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
     Z set; LI/LN/LS/LB/LL/LD list or tuple of ints, numbers, strings, bools, sequences, dicts; LC of sortable ones;
     DN dict with numbers as values, DL with lists.
     """
-    outer = set(map(type, vector))
+    outer = {*map(type, vector)}
     if len(outer) == 1:
-        single = outer.pop()
+        (single,) = outer
         scalar = _SCALARS.get(single)
         return scalar if scalar else _container_kind(single, vector)
     outer.discard(Missing)
