@@ -119,7 +119,7 @@ def test_a_bad_variable_is_named(
     ("arguments", "message"),
     [
         (["run", "tasks.jsonl", "--max-cost", "-1"], "error: --max-cost must be more than 0.0, not -1.0\n"),
-        (["run", "tasks.jsonl", "--role", "write=offline"], "error: --role must be 'generate', 'reflect' or 'propose'"),
+        (["run", "tasks.jsonl", "--role", "write=offline"], "--role must be 'generate', 'reflect', 'review' or"),
         (["run", "tasks.jsonl", "--role", "reflect=gpt"], "error: unknown model 'gpt'"),
         (
             ["run", "tasks.jsonl", "--no-memory", "--memory", "home"],
