@@ -246,6 +246,8 @@ class Estimate:
     """At most."""
     tokens_per_rollout: float | None
     """Mean of what the ledger has of this model; None before its first episode."""
+    seconds_per_rollout: float | None
+    """Likewise, of one rollout by itself."""
 
 
 def estimate(plan: OptimisationPlan, services: Services) -> Estimate:
@@ -263,4 +265,5 @@ def estimate(plan: OptimisationPlan, services: Services) -> Estimate:
         most=counts["train"] - judging + 2 * min(o.gate_cap, counts["train"]) + counts["validation"],
         iterations=o.iterations,
         tokens_per_rollout=fmean(tokens) if tokens else None,
+        seconds_per_rollout=fmean(row["wall_s"] for row in known) if known else None,
     )

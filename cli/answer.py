@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from cli.tables import home_option, stdout_console
+from cli.tables import counted, home_option, stdout_console
 from state.errors import SetupError
 from workbench.answer import answer, pending
 from workbench.bench import Workbench
@@ -47,6 +47,6 @@ def answer_one(name: str, home: Path | None, *, approve: bool, reject: bool, edi
         print(json.dumps(row, ensure_ascii=False))
         return
     remembered = len(row["outcome"]["remembered"])
-    result = f"{result_in_words(row)}, reward {row['reward']:.2f}, {remembered} memories"
+    result = f"{result_in_words(row)}, reward {row['reward']:.2f}, {counted(remembered, 'memory')}"
     print(f"{row['episode_id'][:10]} {row['task_id']}: {result}")
     print("When nothing waits any more, the run's own command continues it.")

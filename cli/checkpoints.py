@@ -36,7 +36,7 @@ def list_threads(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from rich.table import Table
 
     from checkpoints.care import saved_threads
-    from cli.tables import stdout_console
+    from cli.tables import counted, stdout_console
     from workbench.bench import Workbench
 
     with Workbench(home) as bench:
@@ -54,7 +54,9 @@ def list_threads(home: HomeOption = None, as_json: JsonOption = False) -> None:
     console.print(table)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(t.kind for t in threads).items()))
     total = sum(thread.size_bytes for thread in threads) / 1e6
-    console.print(f"{len(threads)} threads ({kinds}), {total:.1f} MB; texts are stored once and not counted here")
+    console.print(
+        f"{counted(len(threads), 'thread')} ({kinds}), {total:.1f} MB; texts are stored once and not counted here"
+    )
 
 
 @app.command("prune", cls=PanelCommand)
@@ -66,6 +68,7 @@ def prune_threads(
     as_json: JsonOption = False,
 ) -> None:
     """Remove old threads' checkpoints and the texts that only they used. Results, memories and prompts stay."""
+    from cli.tables import counted
     from workbench.bench import Workbench
     from workbench.care import prune
 
@@ -79,7 +82,7 @@ def prune_threads(
         return
     verb = "would remove" if rehearse else "removed"
     texts = "" if rehearse else f" and {pruned.texts} texts that nothing else referred to"
-    print(f"{verb} {len(pruned.threads)} threads ({size / 1e6:.1f} MB){texts}")
+    print(f"{verb} {counted(len(pruned.threads), 'thread')} ({size / 1e6:.1f} MB){texts}")
     if pruned.unfinished:
         print(f"{pruned.unfinished} old threads are not finished and stay")
 
@@ -91,12 +94,13 @@ def export_file(
     home: HomeOption = None,
 ) -> None:
     """Write a run or an episode to one file. It holds texts, results and forks as well."""
+    from cli.tables import counted
     from workbench.bench import Workbench
     from workbench.transfer import export_threads
 
     with Workbench(home) as bench:
         count = export_threads(bench, name, file)
-    print(f"wrote {count} threads to {file}")
+    print(f"wrote {counted(count, 'thread')} to {file}")
 
 
 @app.command("import", cls=PanelCommand)
@@ -104,6 +108,7 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="A file that export wrote.")], home: HomeOption = None
 ) -> None:
     """Read what export wrote into a home. The home is made if there is none; twice is once."""
+    from cli.tables import counted
     from runtime.settings import load_settings
     from storage.engine import open_home
     from workbench.bench import Workbench
@@ -113,4 +118,4 @@ def import_file(
     open_home(folder).close()
     with Workbench(folder) as bench:
         new, known = import_threads(bench, file)
-    print(f"{new} threads are new in {folder}, {known} were there already")
+    print(f"{counted(new, 'new thread')} in {folder}, {known} known already")

@@ -37,12 +37,13 @@ class Check:
 def examine_machine(home: Path | None, *, as_json: bool) -> int:
     """Print every check; return 0 when nothing is a problem, 2 otherwise."""
     checks = list(_checks(load_settings(home=home)))
+    widest = max(len(check.name) for check in checks)
     console = stdout_console()
     for check in checks:
         if as_json:
             print(json.dumps(asdict(check)))
         else:
-            console.print(f"{check.level:<7}", style=COLOURS[check.level], end=f" {check.name:<15}")
+            console.print(f"{check.level:<7}", style=COLOURS[check.level], end=f" {check.name:<{widest}}  ")
             console.print(check.detail, soft_wrap=True)
     return 2 if any(check.level == "problem" for check in checks) else 0
 

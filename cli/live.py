@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batch.progress import ProgressTracker
+from cli.tables import counted
 from runtime.settings import Settings
 
 REFRESH_PER_S = 4
@@ -24,7 +25,8 @@ SHOWN_WORKERS = 8
 def watching(tracker: ProgressTracker, run_id: str, tasks: int, settings: Settings) -> Iterator[None]:
     """Show a run's progress on stderr until the block ends."""
     console = Console(stderr=True, highlight=False, markup=False)  # task ids may hold [brackets]
-    title = f"{run_id}: {tasks} tasks, {settings.model}, {settings.attempts} attempts, seed {settings.seed}"
+    size, tries = counted(tasks, "task"), counted(settings.attempts, "attempt")
+    title = f"{run_id}: {size}, {settings.model}, {tries}, seed {settings.seed}"
     if console.is_terminal:
         console.print(Text(title, style="bold"))
         view = _View(tracker)

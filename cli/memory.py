@@ -197,7 +197,7 @@ def verify(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("map")
 def map_(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write.")] = Path("memory-map.html"),
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The HTML file. [default: in the home]")] = None,
     user: UserOption = "",
     project: ProjectOption = "",
     agent: AgentOption = "",

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from batch.lease import worked_on
 from cli.memory_home import OpenMemory, opened_memory, pairs_of
-from cli.tables import stdout_console
+from cli.tables import counted, stdout_console
 from memory.forget import Forgotten
 from memory.pipeline import Pipeline, by_sentences
 from memory.record import KINDS, Draft, Scope
@@ -98,7 +98,7 @@ def export_memories(out: Path | None, scope: Mapping[str, str], home: Path | Non
             for line in lines:
                 file.write(line + "\n")
                 count += 1
-    print(f"{count} memories in {out}", file=sys.stderr)
+    print(f"{counted(count, 'memory')} in {out}", file=sys.stderr)
 
 
 def import_memories(file: str, home: Path | None, *, as_json: bool) -> None:
@@ -133,7 +133,8 @@ def reindex_memories(home: Path | None, *, as_json: bool) -> None:
         return
     made = f", {embedded} embedded by {name}, {found['mirrored']} vectors mirrored" if name else ""
     stdout_console().print(
-        f"{found['memories']} memories in {len(scopes)} scopes indexed anew in {found['seconds']:.1f} s{made}"
+        f"{counted(found['memories'], 'memory')} in {counted(len(scopes), 'scope')} "
+        f"indexed anew in {found['seconds']:.1f} s{made}"
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from cli.exits import EXIT_DONE, EXIT_NO_RESULT
 from cli.memory_home import OpenMemory, filters_of, opened_memory
-from cli.tables import stdout_console
+from cli.tables import counted, stdout_console
 from memory.index import Sight
 from memory.lifecycle import DAY_S, Now, Track, tracks
 from memory.overview import memory_map, stats
@@ -99,6 +100,7 @@ def show_memory(name: str, home: Path | None, *, as_json: bool) -> None:
         record = memory.record(name)
         earlier = memory.records.earlier_texts(record.memory_id)
         links = {one: memory.records.linked(record.memory_id, one) for one in ("summarises", "supersedes")}
+        linked = memory.records.get([record.superseded_by, *(one for targets in links.values() for one in targets)])
         track = tracks(memory.home, [record.memory_id], Now(memory.records.now())).get(record.memory_id)
     if as_json:
         extra = {"earlier": [list(one) for one in earlier], **links, "track": asdict(track) if track else None}
@@ -106,13 +108,15 @@ def show_memory(name: str, home: Path | None, *, as_json: bool) -> None:
         return
     console = stdout_console()
     console.print(f"Memory {record.memory_id}: {record.kind}, {record.state}", style="bold")
-    for label, value in _facts(record):
+    told = defaultdict(lambda: "a memory that was forgotten", {one.memory_id: _told(one) for one in linked.values()})
+    for label, value in _facts(record, told):
         console.print(f"{label:<13}{value}", soft_wrap=True)
     if track is not None:
         console.print(f"{'used':<13}{_uses(track)}")
     for relation, targets in links.items():
         if targets:
-            console.print(f"{relation:<13}{', '.join(one[:SHOWN_ID] for one in targets)}", soft_wrap=True)
+            for target in targets:
+                console.print(f"{relation:<13}{told[target]}", soft_wrap=True)
     console.print(f"\n{record.text}", soft_wrap=True)
     if record.code:
         console.print()
@@ -145,7 +149,7 @@ def show_stats(scope: Mapping[str, str], home: Path | None, *, as_json: bool) ->
         print(_json(found))
         return
     console = stdout_console()
-    console.print(f"{found['memories']} memories in {found['scope']}", style="bold")
+    console.print(f"{counted(found['memories'], 'memory')} in {found['scope']}", style="bold")
     for kind, states in found["counts"].items():
         console.print(f"  {kind:<12}{sum(states.values()):>6}   {_counted(states)}")
     others = {name: count for name, count in found["scopes"].items() if name != found["scope"]}
@@ -178,12 +182,13 @@ def verify_memories(home: Path | None, *, as_json: bool) -> int:
     return EXIT_NO_RESULT if found else EXIT_DONE
 
 
-def draw_map(out: Path, scope: Mapping[str, str], home: Path | None) -> None:
-    """Write the map and say where it is."""
+def draw_map(out: Path | None, scope: Mapping[str, str], home: Path | None) -> None:
+    """Write the map, to the home unless told otherwise, and say where it is."""
     with opened_memory(home) as memory:
         page = memory_map(memory.records, memory.recall, Scope(**scope))
+        out = out or memory.home.folder / "memory-map.html"
     out.write_text(page, encoding="utf-8")
-    stdout_console().print(f"{out.resolve()}", soft_wrap=True)
+    stdout_console().print(f"Map: {out.resolve()} (--out writes it elsewhere)", soft_wrap=True)
 
 
 def _nothing(memory: OpenMemory, scope: Scope, what: str) -> str:
@@ -199,12 +204,18 @@ def _plain(record: Record) -> dict[str, Any]:
     return {**named, "attributes": dict(record.attributes), "scope": record.scope.named()}
 
 
-def _facts(record: Record) -> list[tuple[str, str]]:
+def _told(record: Record) -> str:
+    """Name a memory by its id and what it says."""
+    return f"{record.memory_id[:SHOWN_ID]}  {_line(record.text)}"
+
+
+def _facts(record: Record, told: Mapping[str, str]) -> list[tuple[str, str]]:
     validity = f"from {_day(record.valid_from)}" + (f" to {_day(record.valid_to)}" if record.valid_to else "")
     facts = [
         ("scope", str(record.scope)), ("cause", _line(record.cause)), ("importance", f"{record.importance:.2f}"),
         ("created", _day(record.created_at)), ("valid", validity), ("said", f"{record.sightings} ×"),
-        ("signature", record.signature), ("thread", record.thread), ("superseded by", record.superseded_by),
+        ("signature", record.signature), ("thread", record.thread),
+        ("superseded by ", record.superseded_by and told[record.superseded_by]),
         ("attributes", json.dumps(dict(record.attributes), ensure_ascii=False) if record.attributes else ""),
     ]  # fmt: skip
     return [(label, value) for label, value in facts if value]

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from batch.optimisation_report import tree_of, write_optimisation_report
 from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
-from batch.optimise import OptimisationPlan, OptimisationRun, estimate, fork, plan_optimisation, replay
+from batch.optimise import Estimate, OptimisationPlan, OptimisationRun, estimate, fork, plan_optimisation, replay
 from batch.progress import ProgressTracker
 from cli.live import watching
 from cli.run import log_to, stopping
-from cli.tables import stdout_console
+from cli.tables import counted, stdout_console
 from runtime.build import Services, open_services
 from runtime.settings import Settings
 from state.errors import SetupError, StoppedError
@@ -108,14 +108,30 @@ def _print_estimate(plan: OptimisationPlan, services: Services, *, as_json: bool
     console = stdout_console()
     counts = ", ".join(f"{count} {split}" for split, count in plan.counts.items())
     console.print(f"{plan.run_id}: {counts} tasks, model {plan.settings['model']}; nothing has been run")
-    console.print(f"measuring the first candidate: {found.baseline} rollouts (others are in the ledger)")
+    measured = counted(found.baseline, "rollout")
+    console.print(f"measuring the first candidate: {measured} (others are in the ledger)")
     console.print(f"an iteration: {found.least} to {found.most} rollouts and at least one call of the proposing model")
     most = found.baseline + found.iterations * found.most
-    console.print(f"at most {found.iterations} iterations, so at most {most} rollouts; usually it stalls long before")
+    limits = f"at most {counted(found.iterations, 'iteration')}, so at most {counted(most, 'rollout')}"
+    console.print(f"{limits}; usually it stalls long before")
+    console.print(_time_of(found, services.settings.concurrency), soft_wrap=True)
     for name, limit in services.settings.optimiser.budget.items():
         console.print(f"limit: {limit:g} {name}")
     if found.tokens_per_rollout is not None:
         console.print(f"a rollout took {found.tokens_per_rollout:,.0f} tokens so far")
+    console.print(
+        "Next: the same command without --dry-run; --budget rollouts=500 caps what it may spend", soft_wrap=True
+    )
+
+
+def _time_of(found: Estimate, concurrency: int) -> str:
+    """Say how long it may take, from how long rollouts took."""
+    if found.seconds_per_rollout is None:
+        return "how long it takes is unknown: the ledger holds no rollout of this model yet"
+    minutes = found.seconds_per_rollout / concurrency / 60
+    first, one = found.baseline * minutes, [n * minutes for n in (found.least, found.most)]
+    each = f"{one[0]:.1f} to {one[1]:.1f} min an iteration, {concurrency} wide"
+    return f"about {first:.1f} min for the first candidate, {each}"
 
 
 def print_optimisation_json(summary: OptimisationSummary) -> None:
@@ -132,8 +148,10 @@ def print_optimisation(summary: OptimisationSummary, report: Path | None) -> Non
         _print_diff(console, candidate.diff)
     console.print(_spend_table(summary))
     decisions = [i.decision for i in summary.iterations]
-    counted = ", ".join(f"{decisions.count(d)} {name}" for d, name in _DECISIONS.items() if d in decisions)
-    console.print(f"{len(decisions)} iterations: {counted or 'none'}; {summary.failures} proposals failed or unusable")
+    made = ", ".join(f"{decisions.count(d)} {name}" for d, name in _DECISIONS.items() if d in decisions)
+    console.print(
+        f"{counted(len(decisions), 'iteration')}: {made or 'none'}; {summary.failures} proposals failed or unusable"
+    )
     if summary.total["unpriced"]:
         console.print(f"the price of {summary.total['unpriced']:.0f} model calls is unknown")
     if summary.ending:

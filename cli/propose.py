@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from batch.proposals import ProposedTasks, Wanted, known_tasks_of, plan_series, propose_tasks
-from cli.tables import home_option, stdout_console
+from cli.tables import counted, home_option, stdout_console
 from runtime.build import open_services
 from runtime.settings import Settings
 from telemetry.events import Event
@@ -25,7 +25,10 @@ def propose(wanted: Wanted, settings: Settings, known: list[str], *, out: Path |
     services = open_services(settings)
     try:
         series = plan_series(wanted, known_tasks_of(known), services)
-        print(f"{series['series']}: {wanted.count} tasks from {settings.model}, seed {settings.seed}", file=sys.stderr)
+        print(
+            f"{series['series']}: {counted(wanted.count, 'task')} from {settings.model}, seed {settings.seed}",
+            file=sys.stderr,
+        )
         result = propose_tasks(series, services, _tell)
     finally:
         services.close()
@@ -43,14 +46,14 @@ def propose(wanted: Wanted, settings: Settings, known: list[str], *, out: Path |
 def _tell(event: Event) -> None:
     if event["kind"] == "proposed":
         counts = json.loads(event["detail"])
-        line = f"{counts['admitted']} of {event['total']} tasks, {counts['proposed']} proposed"
+        line = f"{counts['admitted']} of {counted(event['total'], 'task')}, {counts['proposed']} proposed"
         print(line, file=sys.stderr)
 
 
 def _print(result: ProposedTasks, wanted: Wanted, file: Path, home: str) -> None:
     console = stdout_console()
     progress = result.progress
-    table = Table(title=f"{result.series}: {progress['proposed']} proposals", box=box.SIMPLE_HEAD)
+    table = Table(title=f"{result.series}: {counted(progress['proposed'], 'proposal')}", box=box.SIMPLE_HEAD)
     table.add_column("")
     table.add_column("tasks", justify="right")
     table.add_row("admitted", str(progress["admitted"]))

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
 from checkpoints.replay import ThreadReplay
 from cli.tables import home_option, stdout_console
@@ -106,8 +107,10 @@ def comparison_as_json(found: EpisodeComparison | RunComparison) -> dict[str, An
 
 def _print_episodes(console: Console, found: EpisodeComparison) -> None:
     names = found.first.thread_id[:15], found.second.thread_id[:15]
-    for rows in (found.rows, found.nodes, found.verdicts):
-        table = Table("", *names, box=None, pad_edge=False)
+    for title, rows in (("", found.rows), ("node", found.nodes), ("test", found.verdicts)):
+        if not rows:
+            continue
+        table = Table(title, *names, box=None, pad_edge=False)
         for row in rows:
             table.add_row(row.label, row.first, row.second, style="bold" if row.differs and row.first else "")
         console.print(table)
@@ -119,11 +122,18 @@ def _print_episodes(console: Console, found: EpisodeComparison) -> None:
 
 
 def _print_runs(console: Console, found: RunComparison) -> None:
-    head, rows = found.table()
-    table = Table(*head, box=None, pad_edge=False, title=f"pass@1: {found.second} minus {found.first}")
-    for cells in rows:
-        table.add_row(*cells)
+    # the runs' names are in the title: as heads of columns they made the table wider than most terminals
+    console.print(f"pass@1: {found.second} (second) minus {found.first} (first)", style="bold", soft_wrap=True)
+    heads = ("split", "tasks", "both", "first only", "second only", "neither", "difference", "p")
+    table = Table(*heads, box=None, pad_edge=False)
+    for split, p in found.splits:
+        counts = (p.n, p.both, p.only_first, p.only_second, p.neither)
+        table.add_row(split, *map(str, counts), Text(p.interval, no_wrap=True), p.chance)
     console.print(table)
+    unsure = [split for split, p in found.splits if not p.is_significant]
+    if unsure:
+        console.print(f"Not significant at 5 %: {', '.join(unsure)}.")
+    console.print()
     sides = Table("", found.first, found.second, box=None, pad_edge=False)
     for name, one, two in found.rewards:
         sides.add_row(f"mean reward, {name}", f"{one:.3f}", f"{two:.3f}")

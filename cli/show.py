@@ -41,7 +41,9 @@ def list_runs(home: Path | None, *, as_json: bool) -> None:
     if not rows:
         console.print(f"no runs in {opened.folder} yet: start one with `ratchet run katas`")
         return
-    table = Table("run", "status", "tasks", "file", "model", "seed", "started", "took", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "status", "tasks", "file", "model", "seed", "started", "took"):
+        table.add_column(name, no_wrap=name not in ("file", "model"))
     for row in rows:
         settings = row["settings"]
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["started_at"]))

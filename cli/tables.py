@@ -39,6 +39,12 @@ def stdout_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, markup=False, width=WIDTH_ELSEWHERE)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 task", "2 tasks", "3 memories"."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
 def home_option(home: Path) -> str:
     """Return what a command needs to find this home: nothing where it is the one that is looked for anyway."""
     return "" if home == Path(os.environ.get("RATCHET_HOME", ".ratchet")) else f" --home {shlex.quote(str(home))}"
@@ -99,7 +105,8 @@ def _print_failures(console: Console, summary: RunSummary, home: Path) -> None:
     elif hopeless:
         advice = f"Run the same command again to retry them; {hopeless} will not succeed as they are."
     console.print(
-        f"{len(summary.failures)} episodes have no result (infrastructure, not counted as wrong answers). {advice}",
+        f"{counted(len(summary.failures), 'episode')} without a result "
+        f"(infrastructure, not counted as wrong answers). {advice}",
         soft_wrap=True,
     )
 

@@ -10,13 +10,15 @@ from rich.tree import Tree
 from batch.traces import send_lost, tree_at
 from checkpoints.ledger import Ledger
 from cli.show import opened_home
-from cli.tables import stdout_console
+from cli.tables import counted, stdout_console
 from runtime.settings import load_settings
 from state.errors import SetupError
 from storage.contents import ContentStore
 from storage.engine import Home
 from telemetry.otel import otel_json
 from telemetry.tree import Span
+
+SHOWN = 20  # episodes of a run on the terminal
 
 
 def trace_one(name: str, home: Path | None, *, otel: Path | None, send: bool, as_json: bool) -> None:
@@ -30,16 +32,19 @@ def trace_one(name: str, home: Path | None, *, otel: Path | None, send: bool, as
         trees = _trees(opened, name)
     if otel is not None:
         return _write(otel, [span for tree in trees for span in tree])
-    for tree in trees:
+    for tree in trees if as_json else trees[:SHOWN]:
         if as_json:
             print(json.dumps(otel_json(tree), ensure_ascii=False))
         else:
-            stdout_console().print(_drawn(tree))
+            stdout_console().print(_drawn(tree), soft_wrap=True)
+    if len(trees) > SHOWN and not as_json:
+        more = "`ratchet trace EPISODE` shows one, --json and --otel FILE give all"
+        stdout_console().print(f"… and {counted(len(trees) - SHOWN, 'later episode')}: {more}", soft_wrap=True)
     return None
 
 
 def _trees(home: Home, name: str) -> list[list[Span]]:
-    """Return the tree of an episode, or those of all that a run executed itself."""
+    """Return the tree of an episode, or those of all that a run executed itself, by when they began."""
     ledger, contents = Ledger(home), ContentStore(home)
     run = ledger.run(name) if name.startswith("run-") else None
     if run is not None:
@@ -49,7 +54,7 @@ def _trees(home: Home, name: str) -> list[list[Span]]:
     else:
         row = ledger.episode(name)
         found = [tree_at(home.folder, contents, row["episode_id"] if row else name)]
-    trees = [tree for tree in found if tree]
+    trees = sorted((tree for tree in found if tree), key=lambda tree: (tree[0].started_at, tree[0].metadata["task_id"]))
     if not trees:
         raise SetupError(f"no run and no episode {name!r} in {home.folder}; `ratchet runs` lists the runs")
     return trees
@@ -60,7 +65,7 @@ def _send(home: Home, name: str) -> None:
     if run is None:
         raise SetupError(f"no run {name!r} in {home.folder}; `ratchet runs` lists the runs")
     count = send_lost(home, load_settings(home=home.folder), run["run_id"])
-    stdout_console().print(f"sent {count} traces of {run['run_id']}")
+    stdout_console().print(f"sent {counted(count, 'trace')} of {run['run_id']}")
 
 
 def _write(path: Path, spans: list[Span]) -> None:

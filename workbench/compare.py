@@ -47,7 +47,7 @@ class EpisodeComparison:
     nodes: list[Row]
     """What the n-th node of each left: "same", or the paths that differ."""
     verdicts: list[Row]
-    """Every test of the latest attempts."""
+    """Every test of every attempt."""
     code_diff: list[str]
     """Unified diff of the latest programs; [] when they are the same."""
 
@@ -169,14 +169,15 @@ def _steps(bench: Workbench, thread_id: str) -> list[tuple[Any, Any]]:
 
 
 def _verdicts(first: Story, second: Story) -> list[Row]:
-    """Compare the verdicts of the latest attempts, test by test."""
-    sides = [side.story.attempts[-1].verdicts if side.story.attempts else [] for side in (first, second)]
+    """Compare the verdicts of the n-th attempts, test by test."""
     rows = []
-    for one, two in zip_longest(*sides):
-        test = one or two
-        words = [f"{v['status']} {detail_of(v)}".strip() if v else "" for v in (one, two)]
-        hidden = "visible" if test["visible"] else "hidden"
-        rows.append(Row(label=f"{test['name']} ({hidden})", first=words[0], second=words[1]))
+    for number, attempts in enumerate(zip_longest(first.story.attempts, second.story.attempts), start=1):
+        for one, two in zip_longest(*[attempt.verdicts if attempt else [] for attempt in attempts]):
+            test = one or two
+            words = [f"{v['status']} {detail_of(v)}".strip() if v else "" for v in (one, two)]
+            hidden = "visible" if test["visible"] else "hidden"
+            label = f"attempt {number}, {test['name']} ({hidden})"
+            rows.append(Row(label=label, first=words[0], second=words[1]))
     return rows
 
 

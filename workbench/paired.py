@@ -28,9 +28,18 @@ class Paired:
     @property
     def in_words(self) -> str:
         """The difference with its interval, and whether it is significant at 5 %."""
-        chance = f"p {self.p_value:.3f}" if self.p_value >= 0.001 else "p < 0.001"
         sure = "" if self.is_significant else ", not significant"
-        return f"{self.difference:+.2f} ({self.low:+.2f} to {self.high:+.2f}), {chance}{sure}"
+        return f"{self.interval}, p {self.chance}{sure}"
+
+    @property
+    def interval(self) -> str:
+        """The difference with its 95 % interval."""
+        return f"{self.difference:+.2f} ({self.low:+.2f} to {self.high:+.2f})"
+
+    @property
+    def chance(self) -> str:
+        """The p value."""
+        return f"{self.p_value:.3f}" if self.p_value >= 0.001 else "< 0.001"
 
     @property
     def is_significant(self) -> bool:
