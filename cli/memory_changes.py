@@ -133,7 +133,7 @@ def reindex_memories(home: Path | None, *, as_json: bool) -> None:
         return
     made = f", {embedded} embedded by {name}, {found['mirrored']} vectors mirrored" if name else ""
     stdout_console().print(
-        f"{counted(found['memories'], 'memory')} in {counted(len(scopes), 'scope')} "
+        f"{counted(sum(scopes.values()), 'memory')} in {counted(len(scopes), 'scope')} "
         f"indexed anew in {found['seconds']:.1f} s{made}"
     )
 

@@ -186,9 +186,10 @@ def draw_map(out: Path | None, scope: Mapping[str, str], home: Path | None) -> N
     """Write the map, to the home unless told otherwise, and say where it is."""
     with opened_memory(home) as memory:
         page = memory_map(memory.records, memory.recall, Scope(**scope))
+        hint = "" if out else " (--out writes it elsewhere)"
         out = out or memory.home.folder / "memory-map.html"
     out.write_text(page, encoding="utf-8")
-    stdout_console().print(f"Map: {out.resolve()} (--out writes it elsewhere)", soft_wrap=True)
+    stdout_console().print(f"Map: {out.resolve()}{hint}", soft_wrap=True)
 
 
 def _nothing(memory: OpenMemory, scope: Scope, what: str) -> str:

@@ -177,7 +177,7 @@ def test_tampering_is_told_with_exit_code_1(told: list[str], memory: Command, tm
 
 
 def test_the_map_is_one_page(told: list[str], memory: Command, tmp_path: Path) -> None:
-    assert memory("map", "--user", "ann", "--out", "map.html")[1] == f"{tmp_path / 'map.html'}\n"
+    assert memory("map", "--user", "ann", "--out", "map.html")[1] == f"Map: {tmp_path / 'map.html'}\n"
     assert all(text in (tmp_path / "map.html").read_text() for text in TEXTS)
 
 
