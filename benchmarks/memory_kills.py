@@ -49,7 +49,7 @@ SHARED = Scope(user="together")
 KILLED = Scope(project="killed")
 EMBEDDER = HashedEmbedder(32)
 MARKER_S = 1.0  # so long a marker lives, and so long others may take to see that it is there or gone
-LOOK_S = 0.05  # between two looks for markers
+LOOK_S = 0.1  # between two looks for markers
 IDS = """
 import chromadb, json, sys
 (collection,) = chromadb.PersistentClient(sys.argv[1]).list_collections()
@@ -231,7 +231,13 @@ def write_and_watch(folder: Path, name: str, size: int, begin: Event, end: Event
             markers.next(number)
     markers.next(None)
     watching.join()
-    observed = {"added": markers.added, "deleted": markers.deleted, "seen": saw.seen, "gone": saw.gone}
+    observed = {
+        "added": markers.added,
+        "deleted": markers.deleted,
+        "seen": saw.seen,
+        "gone": saw.gone,
+        "longest_s": saw.longest_s,
+    }
     said_by(folder, f"{name}-markers").write_text(json.dumps(observed))
 
 
@@ -265,6 +271,7 @@ class Sightings:
     def __init__(self) -> None:
         self.seen: dict[str, float] = {}
         self.gone: dict[str, float] = {}
+        self.longest_s = 0.0  # that a search took
 
     def note(self, there: set[str], at: float) -> None:
         """Note the markers that a search has found."""
@@ -279,7 +286,9 @@ def watch(home: Home, saw: Sightings, end: Event) -> None:
     recall, search = Recall(home), Search(text="marker", scope=SHARED, limit=100)
     until = math.inf
     while time.monotonic() < until:
+        began = time.monotonic()
         found = {hit.record.text for hit in recall.search(search)}
+        saw.longest_s = max(saw.longest_s, time.monotonic() - began)
         saw.note({text for text in found if text.startswith("marker")}, time.monotonic())
         if end.is_set() and until == math.inf:
             until = time.monotonic() + 2 * MARKER_S
@@ -306,6 +315,7 @@ def together(folder: Path, writers: int, size: int, seconds: float) -> dict[str,
     result = {
         "writers": writers, "batch": size, "adds per s": round(added / took), "lost": acknowledged - stored,
         **delays("seen", observed, "added", "seen"), **delays("gone", observed, "deleted", "gone"),
+        "longest search ms": round(max(one["longest_s"] for one in observed) * 1e3),
         "faults": len(faults(Records(home))),
     }  # fmt: skip
     recall.close()
@@ -313,7 +323,7 @@ def together(folder: Path, writers: int, size: int, seconds: float) -> dict[str,
     return result
 
 
-def delays(name: str, observed: Sequence[dict[str, dict[str, float]]], did: str, saw: str) -> dict[str, float]:
+def delays(name: str, observed: Sequence[dict[str, Any]], did: str, saw: str) -> dict[str, float]:
     """Return how long it took until others saw what a writer did; late: more than MARKER_S or never."""
     took = [
         max(

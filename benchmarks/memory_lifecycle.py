@@ -44,6 +44,7 @@ VARIANTS = ("in place", "by length", "without repeats", "descending", "by key", 
 FAMILIES = [f"{verb} {thing}" for verb in VERBS for thing in THINGS]
 CURRENT = 15  # families at a time
 BATCH = 50
+MOST_USES = 50  # within which a harmful memory should be retired
 PRIORS = {
     "recency": Prior(recency=0.2),
     "importance": Prior(importance=0.2),
@@ -185,14 +186,15 @@ class Simulation:
         harmful = [fate for fate in self.fates.values() if fate.harmful]
         harmless = [fate for fate in self.fates.values() if not fate.harmful and fate.uses >= 8]
         lasted = sorted(fate.lasted for fate in harmful if fate.lasted is not None)
-        long = [fate for fate in harmful if fate.uses >= 50]
-        late = sum(fate.lasted is None or fate.lasted > 50 for fate in long)
+        long = [fate for fate in harmful if fate.uses >= MOST_USES or fate.lasted is not None]
+        in_time = sum(fate.lasted is not None and fate.lasted <= MOST_USES for fate in long)
         wrong = sum(fate.lasted is not None for fate in harmless)
-        middle = f"after {statistics.median(lasted):.0f} uses (median; most: {lasted[-1]})" if lasted else "never"
+        shares = (0, 0.25, 0.5, 0.75, 0.9, 1)
+        spread = ", ".join(f"{lasted[round(share * (len(lasted) - 1))]}" for share in shares) if lasted else "none"
         return (
-            f"{self.row}: {len(lasted)} of {len(harmful)} harmful skills retired, {middle}; "
-            f"{late} of {len(long)} with 50 uses or more lasted longer; "
-            f"{wrong} of {len(harmless)} harmless ones with 8 uses or more retired by mistake"
+            f"{self.row}: {len(lasted)} of {len(harmful)} harmful skills retired, {in_time} of {len(long)} that were "
+            f"retired or had {MOST_USES} uses within {MOST_USES}; uses at retirement (least, quartiles, 90 %, most): "
+            f"{spread}; {wrong} of {len(harmless)} harmless ones with 8 uses or more retired by mistake"
         )
 
 

@@ -99,7 +99,7 @@ def refuse_entities(options: Mapping[str, Any], method: str) -> None:
     found = sorted(set(options) & set(ENTITIES))
     if found:
         raise ValueError(
-            f"Top-level entity parameters {found} are not supported in {method}(). "
+            f"Top-level entity parameters {frozenset(found)} are not supported in {method}(). "
             f"Use filters={{'{found[0]}': '...'}} instead."
         )
 

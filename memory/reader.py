@@ -38,6 +38,7 @@ class Reader:
             driver.autocommit = True  # or every look would see the time of the first one
         self._cursor = self._raw.cursor()
         self._lock = threading.Lock()
+        self._ask_last = _LAST.for_driver(self._dialect, {})
         self._seq = 0
         self._records: OrderedDict[str, Record] = OrderedDict()
         self.caching = HitRate()
@@ -45,7 +46,8 @@ class Reader:
     def last(self) -> int:
         """Return the highest sequence of the log; records that changed since are read anew."""
         with self._lock:
-            last = int(self._rows(_LAST, {})[0][0] or 0)
+            self._cursor.execute(*self._ask_last)
+            last = int(self._cursor.fetchone()[0] or 0)
             if last > self._seq:
                 for (memory_id,) in self._rows(_CHANGED, {"since": self._seq}):
                     self._records.pop(memory_id, None)
