@@ -15,7 +15,7 @@ before every second one, with the search, records, credit and care of the produc
 
 Per tenth of the run: memories in sight, the median CPU time of a search, the share of shown skills that are of the
 right family and not harmful, the share of episodes that were shown a harmful one, solved episodes, and bytes on disk.
-At the end: how many uses a harmful skill lasts, and how many harmless ones were retired by mistake.
+At the end: how many uses a harmful skill lasts, how many harmless ones were retired by mistake, and what `prune` frees.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from memory.credit import Shown
 from memory.index import sight_of
 from memory.lifecycle import EPISODE_S
 from memory.prior import Prior
+from memory.prune import prune
 from memory.store import MemoryStore
 from state.memory_item import Horizon, MemoryDraft, MemoryHit
 from storage.engine import open_home
@@ -171,12 +172,11 @@ class Simulation:
         """Print a line, and begin the next tenth."""
         seen = self.store.recall.listed(self.store.scope, sight=sight_of(horizon), limit=10**6)
         kinds = Counter(record.kind for record in seen)
-        size = sum(file.stat().st_size for file in self.store.records.home.folder.glob("ratchet.db*"))
         tenth = self.tenth
         print(
             f"{self.row:12}{episodes:8}{len(seen):10}{kinds['procedural']:8}{kinds['episodic']:10}"
             f"{statistics.median(tenth.searches) * 1e3:11.2f}{statistics.fmean(tenth.fitting):10.1%}"
-            f"{statistics.fmean(tenth.harmed):9.1%}{statistics.fmean(tenth.solved):8.1%}{size / 2**20:9.1f}",
+            f"{statistics.fmean(tenth.harmed):9.1%}{statistics.fmean(tenth.solved):8.1%}{self.size_mib():9.1f}",
             flush=True,
         )
         self.tenth = Tenth()
@@ -197,6 +197,16 @@ class Simulation:
             f"{spread}; {wrong} of {len(harmless)} harmless ones with 8 uses or more retired by mistake"
         )
 
+    def pruned_in_words(self) -> str:
+        """Say what there is on disk before and after what was put away is removed."""
+        before = self.size_mib()
+        pruned = prune(self.store.records)
+        return f"{self.row}: {before:.1f} MiB, and {self.size_mib():.1f} without {len(pruned.memory_ids)} put away"
+
+    def size_mib(self) -> float:
+        """Return the size of the database in MiB."""
+        return sum(file.stat().st_size for file in self.store.records.home.folder.glob("ratchet.db*")) / 2**20
+
 
 def main() -> None:
     """Print the table."""
@@ -214,7 +224,7 @@ def main() -> None:
             store = MemoryStore(home, prior=PRIORS.get(row, Prior()), batch_s=EPISODE_S * BATCH)
             simulation = Simulation(store, row, options.episodes, options.seed)
             simulation.run()
-            fates.append(simulation.fates_in_words())
+            fates += [simulation.fates_in_words(), simulation.pruned_in_words()]
             simulation.store.close()
             home.close()
     print("\n".join(fates))

@@ -153,6 +153,20 @@ def forget(
 
 
 @app.command()
+def prune(
+    older_than: Annotated[str | None, typer.Option(help="Since they were put away: 90m, 12h, 30d, 8w.")] = None,
+    keep: Annotated[int | None, typer.Option(min=0, help="The newest n stay.")] = None,
+    rehearse: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove memories that runs wrote and put away. The audit trail stays, and so does what you told it."""
+    from cli.memory_changes import prune_memories
+
+    prune_memories(older_than, keep, home, rehearse=rehearse, as_json=as_json)
+
+
+@app.command()
 def export(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A file. [default: standard output]")] = None,
     user: UserOption = "",

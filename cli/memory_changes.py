@@ -1,4 +1,4 @@
-"""`ratchet memory add, forget, export, import, reindex`: what changes the memory, or carries it elsewhere."""
+"""`ratchet memory add, forget, prune, export, import, reindex`: what changes the memory, or carries it elsewhere."""
 
 import json
 import sys
@@ -11,10 +11,12 @@ import typer
 from rich.table import Table
 
 from batch.lease import worked_on
+from cli.checkpoints import parse_age
 from cli.memory_home import OpenMemory, opened_memory, pairs_of
 from cli.tables import counted, stdout_console
 from memory.forget import Forgotten
 from memory.pipeline import Pipeline, by_sentences
+from memory.prune import prune
 from memory.record import KINDS, Draft, Scope
 from memory.transfer import exported, imported
 from runtime.forgetting import forget_everywhere
@@ -83,6 +85,27 @@ def forget_memories(names: Sequence[str], home: Path | None, *, yes: bool, every
         print(
             f"{', '.join(working)} is under way and may quote it again: forget it once more at its end", file=sys.stderr
         )
+
+
+def prune_memories(
+    older_than: str | None, keep: int | None, home: Path | None, *, rehearse: bool, as_json: bool
+) -> None:
+    """Remove what runs have put away, and print how much that was."""
+    if older_than is None and keep is None:
+        raise SetupError("say what to remove: --older-than 30d, --keep 1000, or both")
+    age_s = parse_age(older_than).total_seconds() if older_than else 0.0
+    with opened_memory(home) as memory:
+        if working := worked_on(memory.home.folder):
+            raise SetupError(f"{', '.join(working)} is being worked on: wait until it has ended, then prune")
+        pruned = prune(memory.records, older_than_s=age_s, keep=keep or 0, rehearse=rehearse, actor=ACTOR)
+    if as_json:
+        about = {"rehearsal": rehearse, "memories": len(pruned.memory_ids), "size_bytes": pruned.size_bytes}
+        print(json.dumps({**about, "in_use": pruned.in_use}))
+        return
+    verb = "would remove" if rehearse else "removed"
+    print(f"{verb} {len(pruned.memory_ids)} memories ({pruned.size_bytes / 1e6:.1f} MB of text)")
+    if pruned.in_use:
+        print(f"{pruned.in_use} more may still be seen by an unfinished run and stay")
 
 
 def export_memories(out: Path | None, scope: Mapping[str, str], home: Path | None) -> None:

@@ -47,7 +47,7 @@ class Reader:
         """Return the highest sequence of the log; records that changed since are read anew."""
         with self._lock:
             self._cursor.execute(*self._ask_last)
-            last = int(self._cursor.fetchone()[0] or 0)
+            last = int(self._cursor.fetchall()[0][0] or 0)
             if last > self._seq:
                 for (memory_id,) in self._rows(_CHANGED, {"since": self._seq}):
                     self._records.pop(memory_id, None)

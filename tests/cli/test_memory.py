@@ -149,6 +149,24 @@ def test_forgetting_asks_and_refuses_where_nobody_can_answer(
     assert len(objects("list", "--user", "ann")) == 3
 
 
+def test_pruning_removes_what_runs_put_away_and_wants_a_rule(
+    told: list[str], memory: Command, objects: Objects, tmp_path: Path
+) -> None:
+    home = open_home(tmp_path / ".ratchet")
+    origin: Any = {"run_id": "run", "batch": 0, "episode_id": "e"}
+    (memory_id,) = Records(home).add([Draft(text="of a run", cause="1", scope=Scope(project="default"), origin=origin)])
+    with Records(home).changing() as writer:
+        writer.move(writer.read([memory_id])[memory_id], "archived", cause="test")
+    home.close()
+    assert "--older-than 30d" in memory("prune")[2]
+    assert objects("prune", "--keep", "1")[0]["memories"] == 0
+    assert memory("prune", "--keep", "0", "--dry-run")[1] == "would remove 1 memories (0.0 MB of text)\n"
+    assert objects("prune", "--older-than", "0m")[0] == {
+        "rehearsal": False, "memories": 1, "size_bytes": len("of a run{}"), "in_use": 0,
+    }  # fmt: skip
+    assert (memory("verify")[0], len(objects("list", "--user", "ann"))) == (0, 3)
+
+
 def test_an_export_is_imported_by_another_home(told: list[str], memory: Command, objects: Objects) -> None:
     assert memory("export", "--out", "all.jsonl")[2] == "3 memories in all.jsonl\n"
     assert len(memory("export", "--user", "ann")[1].splitlines()) == 3
