@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from langgraph.checkpoint.sqlite import SqliteSaver
-
 from batch.lease import Lease
 from batch.runner import ThreadRunner
 from batch.traces import start_exporter
-from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
+from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
 from graphs.learning_loop import first_state, learning_loop_graph
@@ -26,7 +24,6 @@ from state.learning import LearningState, RunRef, TaskEntry
 from state.ledger import Failure, RunRow
 from state.task import Task
 from storage.contents import canonical, digest_of
-from storage.engine import named_errors
 from telemetry.events import Event, Sink, ignore
 from telemetry.langsmith import untraced
 
@@ -114,7 +111,7 @@ class LearningRun:
         self._services = services
         self._lease = Lease(self.folder)
         try:
-            self._saver: SqliteSaver = open_saver(services.settings.home)
+            self._saver: Saver = open_saver(services.home)
         except SetupError:
             self._lease.release()
             raise
@@ -177,13 +174,13 @@ class LearningRun:
         settings = services.settings
         common: dict[str, Any] = {name: getattr(services, name) for name in SERVICES}
         episode_context = Context(**common, events=self._events)
-        self._runner = ThreadRunner(episode_context, settings.home, settings.concurrency)
+        self._runner = ThreadRunner(episode_context, services.home, settings.concurrency)
         return Context(**common, events=self._events, checkpointer=self._saver, run_episodes=self._runner.run)
 
     def _drive_loop(self, *, may_start: bool) -> LearningState:
         graph = learning_loop_graph()
         config = thread_config(self.run.run_id, graph_version(graph), LOOP_STEPS)
-        with untraced(), named_errors(self._services.settings.home, CHECKPOINT_FILE):
+        with untraced(), self._services.home.naming_errors(CHECKPOINT_FILE):
             if not may_start and self._saver.get_tuple(config) is None:
                 return {}  # pruned: what the run came to is in the ledger
             state = drive(graph.compile(checkpointer=self._saver), config, dict(self._first_state()), self._context)

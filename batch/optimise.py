@@ -8,13 +8,12 @@ from statistics import fmean
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from batch.lease import Lease
 from batch.loop import conditions_of
 from batch.runner import ThreadRunner
-from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
+from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
 from graphs.prompt_optimization import prompt_optimization_graph
@@ -30,7 +29,6 @@ from state.memory_item import Horizon
 from state.optimization import OptimizationRef, OptimizationState
 from state.task import SPLITS, Split, Task
 from storage.contents import canonical, digest_of
-from storage.engine import named_errors
 from telemetry.events import Sink, ignore
 
 STEPS = 1_000_000  # super-steps of one optimisation: at least six per iteration
@@ -103,13 +101,13 @@ class OptimisationRun:
         self._services = services
         self._lease = Lease(self.folder)
         try:
-            self.saver: SqliteSaver = open_saver(services.settings.home)
+            self.saver: Saver = open_saver(services.home)
         except SetupError:
             self._lease.release()
             raise
         common: dict[str, Any] = {name: getattr(services, name) for name in SERVICES}
         episodes = Context(**common, events=events)
-        self._runner = ThreadRunner(episodes, services.settings.home, services.settings.concurrency)
+        self._runner = ThreadRunner(episodes, services.home, services.settings.concurrency)
         self.context = Context(**common, events=events, checkpointer=self.saver, run_episodes=self._runner.run)
 
     def stop(self) -> None:
@@ -163,7 +161,7 @@ class OptimisationRun:
     def _drive(self) -> OptimizationState:
         graph = prompt_optimization_graph()
         config = thread_config(self.plan.run_id, graph_version(graph), STEPS)
-        with named_errors(self._services.settings.home, CHECKPOINT_FILE):
+        with self._services.home.naming_errors(CHECKPOINT_FILE):
             state = drive(graph.compile(checkpointer=self.saver), config, {"optimization": self.plan.ref}, self.context)
         return cast("OptimizationState", state)
 
@@ -208,7 +206,7 @@ def replay(plan: OptimisationPlan, services: Services) -> list[str]:
     Rollouts are read from the ledger, proposals as they were made, so what is tested is that every decision follows
     from them. Raises SetupError when it has not finished.
     """
-    saver = open_saver(services.settings.home)
+    saver = open_saver(services.home)
     try:
         graph = prompt_optimization_graph()
         config = thread_config(plan.run_id, graph_version(graph), STEPS)

@@ -19,7 +19,6 @@ from sandbox.local import LocalSandbox
 from state.proposal import ProposalProgress, ProposalState, SeriesRef
 from state.task import Task
 from storage.contents import canonical, digest_of
-from storage.engine import named_errors
 from tasks.load import load_tasks, resolve_tasks
 from telemetry.events import Sink, ignore
 
@@ -86,19 +85,18 @@ def propose_tasks(series: SeriesRef, services: Services, events: Sink = ignore) 
 
     Raises SetupError when another process works on it, TransientError when the model or a sandbox stays down.
     """
-    home = services.settings.home
-    folder = home / "proposals" / series["series"]
+    folder = services.settings.home / "proposals" / series["series"]
     graph = task_proposal_graph()
     lease = Lease(folder)
     try:
-        saver = open_saver(home)
+        saver = open_saver(services.home)
         other = LocalSandbox(1, require=services.settings.require_isolation, hash_seed=OTHER_HASH_SEED)
         try:
             context = ProposalContext(
                 **{name: getattr(services, name) for name in SERVICES}, events=events, other_sandbox=other
             )
             config = thread_config(series["series"], graph_version(graph), STEPS)
-            with named_errors(home, CHECKPOINT_FILE):
+            with services.home.naming_errors(CHECKPOINT_FILE):
                 end = drive(graph.compile(checkpointer=saver), config, dict(first_proposal_state(series)), context)
         finally:
             other.close()

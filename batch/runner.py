@@ -5,15 +5,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Any
 
-from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 
-from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
+from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
 from graphs.version import graph_version
@@ -23,7 +21,7 @@ from state.episode import EpisodeSpec
 from state.errors import BudgetError, PermanentError, SetupError, StoppedError, TransientError, WaitingError
 from state.ledger import FinishedEpisode
 from state.redaction import redacted
-from storage.engine import named_errors
+from storage.engine import Home
 from telemetry.langsmith import untraced
 
 log = logging.getLogger(__name__)
@@ -38,14 +36,14 @@ class ThreadRunner:
     finished is saved. The same batch started again continues them.
     """
 
-    def __init__(self, context: Context, folder: Path, concurrency: int) -> None:
+    def __init__(self, context: Context, home: Home, concurrency: int) -> None:
         self._context = context
-        self._folder = folder
+        self._home = home
         self._concurrency = concurrency
         self._graph = episode_graph()
         self._version = graph_version(self._graph)
         self._of_thread = threading.local()
-        self._savers: list[SqliteSaver] = []
+        self._savers: list[Saver] = []
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="worker")
         self._controls: dict[str, RunControl] = {}
         self._had_failed: set[str] = set()  # episodes of the run without a result when the batch began
@@ -200,7 +198,7 @@ class ThreadRunner:
         started = time.monotonic()
         try:
             config = thread_config(episode_id, self._version)
-            with untraced(), named_errors(self._folder, CHECKPOINT_FILE):
+            with untraced(), self._home.naming_errors(CHECKPOINT_FILE):
                 graph, answer_to = self._graph_of_this_thread(), context.questions.answer_to
                 state = drive(graph, config, {"episode": spec}, context, control, answer_to=answer_to)
         except WaitingError:
@@ -219,7 +217,7 @@ class ThreadRunner:
     def _graph_of_this_thread(self) -> CompiledStateGraph[Any, Any, Any, Any]:
         """Return the graph compiled with this thread's own saver: a saver holds one lock."""
         if not hasattr(self._of_thread, "graph"):
-            saver = open_saver(self._folder)
+            saver = open_saver(self._home)
             self._savers.append(saver)
             self._of_thread.graph = self._graph.compile(checkpointer=saver)
         graph: CompiledStateGraph[Any, Any, Any, Any] = self._of_thread.graph

@@ -1,7 +1,6 @@
 """The traces of a run: made from its home, sent while it goes on, sent later where they did not arrive."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from checkpoints.savers import close_saver, open_saver
 from checkpoints.story import episode_course
@@ -22,20 +21,20 @@ def start_exporter(services: Services, run_id: str, tell: Sink) -> TraceExporter
     settings = langsmith_settings(run_id, services.settings.langsmith_dataset, services.settings.langsmith_experiment)
     if settings is None:
         return None
-    folder, contents, home = services.settings.home, services.contents, services.home
+    contents, home = services.contents, services.home
 
     def note(delivered: Mapping[str, bool]) -> None:
         note_traces(home, run_id, delivered)
 
     def tree_of(episode_id: str, failure: str) -> list[Span]:
-        return tree_at(folder, contents, episode_id, failure)
+        return tree_at(home, contents, episode_id, failure)
 
     return TraceExporter(LangSmithSender(settings), tree_of, note, tell)
 
 
-def tree_at(folder: Path, contents: ContentStore, episode_id: str, failure: str = "") -> list[Span]:
+def tree_at(home: Home, contents: ContentStore, episode_id: str, failure: str = "") -> list[Span]:
     """Return the spans of an episode of a home; [] where it left no checkpoint."""
-    saver = open_saver(folder)
+    saver = open_saver(home)
     try:
         found = episode_course(saver, episode_id)
     finally:
@@ -51,7 +50,7 @@ def send_lost(home: Home, settings: Settings, run_id: str) -> int:
     lost, contents = lost_traces(home, run_id), ContentStore(home)
     for start in range(0, len(lost), TREES):
         some = lost[start : start + TREES]
-        trees = [tree_at(home.folder, contents, episode_id) for episode_id in some]
+        trees = [tree_at(home, contents, episode_id) for episode_id in some]
         try:
             LangSmithSender(where).send([tree for tree in trees if tree])
         except Exception as error:

@@ -194,8 +194,8 @@ def bare(episodes: int, text_bytes: int, folder: Path) -> Marks:
 
     text_bytes: how much text (prompt, answer, report) the state carries, as it does where nothing is kept elsewhere.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    saver = open_saver(folder)
+    home = open_home(folder)
+    saver = open_saver(home)
     model, sandbox, text = FakeListChatModel(responses=[ANSWER]), InstantSandbox(), "x" * text_bytes
     id32 = "0123456789abcdef" * 2
     nodes: dict[str, Any] = {
@@ -221,6 +221,7 @@ def bare(episodes: int, text_bytes: int, folder: Path) -> Marks:
         compiled.invoke({"episode": episode}, config, durability="sync")
         marks({"kind": "episode_finished"})
     close_saver(saver)
+    home.close()
     return marks
 
 

@@ -13,7 +13,8 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from sqlalchemy import String, Text, delete, select
 
 from checkpoints.history import waiting_nodes
-from storage.engine import Home
+from checkpoints.savers import Saver
+from storage.engine import Home, vacuum
 from storage.tables import contents, metadata
 
 ADDRESS = re.compile(r"\b[0-9a-f]{32}\b")
@@ -40,21 +41,36 @@ class SavedThread:
         return "fork" if self.thread_id.startswith("fork-") else "episode"
 
 
-def saved_threads(saver: SqliteSaver) -> list[SavedThread]:
+_SQLITE_SIZES = (
+    "SELECT thread_id, COUNT(*), SUM(LENGTH(checkpoint) + LENGTH(metadata)), MAX(checkpoint_id) "
+    "FROM checkpoints GROUP BY thread_id",
+    "SELECT thread_id, SUM(LENGTH(value)) FROM writes GROUP BY thread_id",
+)
+_POSTGRES_SIZES = (
+    "SELECT thread_id, COUNT(*), SUM(LENGTH(checkpoint::text) + LENGTH(metadata::text)), "
+    'MAX(checkpoint_id COLLATE "C") FROM checkpoints GROUP BY thread_id',
+    "SELECT thread_id, SUM(LENGTH(blob)) FROM (SELECT thread_id, blob FROM checkpoint_blobs UNION ALL "
+    "SELECT thread_id, blob FROM checkpoint_writes) AS kept GROUP BY thread_id",
+)
+
+
+def saved_threads(saver: Saver) -> list[SavedThread]:
     """Return every thread, the one that was written to last first."""
-    writes = dict(saver.conn.execute("SELECT thread_id, SUM(LENGTH(value)) FROM writes GROUP BY thread_id").fetchall())
-    query = (
-        "SELECT thread_id, COUNT(*), SUM(LENGTH(checkpoint) + LENGTH(metadata)), MAX(checkpoint_id) "
-        "FROM checkpoints GROUP BY thread_id"
-    )
+    if isinstance(saver, SqliteSaver):
+        rows, others = (saver.conn.execute(query).fetchall() for query in _SQLITE_SIZES)
+    else:
+        from checkpoints.postgres import query_rows
+
+        rows, others = (query_rows(saver, query) for query in _POSTGRES_SIZES)
+    writes = dict(others)
     found = [
         SavedThread(
             thread_id=thread_id,
             checkpoints=count,
-            size_bytes=size + (writes.get(thread_id) or 0),
+            size_bytes=int(size + (writes.get(thread_id) or 0)),
             last_at=written_at(last),
         )
-        for thread_id, count, size, last in saver.conn.execute(query).fetchall()
+        for thread_id, count, size, last in rows
     ]
     return sorted(found, key=lambda thread: (-thread.last_at, thread.thread_id))
 
@@ -71,8 +87,13 @@ def is_finished(saver: BaseCheckpointSaver[Any], thread_id: str) -> bool:
     return last is None or not (waiting_nodes(last) or "__start__" in last.checkpoint["channel_values"])
 
 
-def give_back_space(saver: SqliteSaver, home: Home) -> None:
-    """Shrink the files to what is in them. Nobody else may be working on the home."""
+def give_back_space(saver: Saver, home: Home) -> None:
+    """Shrink the files to what is in them. Nobody else may be working on the home.
+
+    On PostgreSQL the room of deleted rows is made free for new ones; the files stay as large as they are.
+    """
+    if not isinstance(saver, SqliteSaver):
+        return vacuum(home)
     saver.conn.execute("PRAGMA incremental_vacuum").fetchall()
     saver.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection = sqlite3.connect(str(home.engine.url.database))
@@ -80,6 +101,7 @@ def give_back_space(saver: SqliteSaver, home: Home) -> None:
         connection.execute("VACUUM")
     finally:
         connection.close()
+    return None
 
 
 def addresses_in(saver: BaseCheckpointSaver[Any], thread_id: str) -> set[str]:

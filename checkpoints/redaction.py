@@ -3,14 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import ormsgpack
 
-from checkpoints.savers import BUSY_TIMEOUT_S, CHECKPOINT_FILE
+from checkpoints.savers import BUSY_TIMEOUT_S, CHECKPOINT_FILE, TABLES, checkpoint_pool
 from state.errors import TransientError
-from storage.engine import named_errors
+from storage.engine import Home, rewrite
 from storage.redaction import forms_of, redacted
 
 # (table, key, column of the encoding, column of the bytes)
@@ -21,15 +20,38 @@ _BLOBS = (
 )
 
 
-def redact_checkpoints(folder: Path, texts: Sequence[str], *, wait_s: float = BUSY_TIMEOUT_S) -> int:
+# The same on PostgreSQL: (read, write) of every value, by its place in the table.
+_POSTGRES: tuple[tuple[LiteralString, LiteralString], ...] = (
+    (
+        "SELECT ctid::text, 'json', checkpoint::text FROM checkpoints",
+        "UPDATE checkpoints SET checkpoint = convert_from(%s, 'UTF8')::jsonb WHERE ctid = %s::tid",
+    ),
+    (
+        "SELECT ctid::text, 'json', metadata::text FROM checkpoints",
+        "UPDATE checkpoints SET metadata = convert_from(%s, 'UTF8')::jsonb WHERE ctid = %s::tid",
+    ),
+    (
+        "SELECT ctid::text, type, blob FROM checkpoint_blobs",
+        "UPDATE checkpoint_blobs SET blob = %s WHERE ctid = %s::tid",
+    ),
+    (
+        "SELECT ctid::text, type, blob FROM checkpoint_writes",
+        "UPDATE checkpoint_writes SET blob = %s WHERE ctid = %s::tid",
+    ),
+)
+
+
+def redact_checkpoints(home: Home, texts: Sequence[str], *, wait_s: float = BUSY_TIMEOUT_S) -> int:
     """Take texts out of the checkpoints of a home and out of the file's free space; return how many values changed.
 
     Raises TransientError when another process is still reading the file after `wait_s`: then run it again.
     """
-    file = folder / CHECKPOINT_FILE
+    if home.url:
+        return _redact_tables(home, texts)
+    file = home.folder / CHECKPOINT_FILE
     if not file.exists():
         return 0
-    with named_errors(folder, CHECKPOINT_FILE):
+    with home.naming_errors(CHECKPOINT_FILE):
         connection = sqlite3.connect(file, timeout=wait_s, isolation_level=None)
         try:
             connection.execute("PRAGMA secure_delete=ON")  # freed bytes are overwritten at once
@@ -45,17 +67,36 @@ def redact_checkpoints(folder: Path, texts: Sequence[str], *, wait_s: float = BU
     return changed
 
 
+def _redact_tables(home: Home, texts: Sequence[str]) -> int:
+    """Redact LangGraph's tables of a PostgreSQL home; savers wait meanwhile."""
+    checkpoint_pool(home)  # makes them where there are none
+    forms, changed = _forms(texts), 0
+    with home.writing() as connection:
+        connection.exec_driver_sql(f"LOCK TABLE {', '.join(TABLES)} IN SHARE ROW EXCLUSIVE MODE")
+        for read, write in _POSTGRES:
+            rows: Any = connection.exec_driver_sql(read)
+            for place, kind, stored in [row for row in rows if any(form in _bytes(row[2]) for form in forms)]:
+                connection.exec_driver_sql(write, (_ENCODINGS.get(kind, _plain)(_bytes(stored), texts), place))
+                changed += 1
+    rewrite(home, TABLES)
+    return changed
+
+
 def _redact_column(connection: sqlite3.Connection, texts: Sequence[str], *names: str) -> int:
     table, key, encoding, column = names
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [table]).fetchall():
         return 0
-    forms = [form.encode("utf-8", "surrogatepass") for one in texts for form in forms_of(one)]
+    forms = _forms(texts)
     rows = connection.execute(f"SELECT {key}, {encoding}, {column} FROM {table}")  # noqa: S608 - constants above
     found = [row for row in rows if any(form in _bytes(row[2]) for form in forms)]
     for number, kind, stored in found:
         clean = _ENCODINGS.get(kind, _plain)(_bytes(stored), texts)
         connection.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", [clean, number])  # noqa: S608
     return len(found)
+
+
+def _forms(texts: Sequence[str]) -> list[bytes]:
+    return [form.encode("utf-8", "surrogatepass") for one in texts for form in forms_of(one)]
 
 
 def _bytes(stored: Any) -> bytes:

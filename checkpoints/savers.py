@@ -1,32 +1,47 @@
 """LangGraph's own savers, opened the way that costs least and loses nothing on a kill."""
 
 import sqlite3
-from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from storage.engine import named_errors
+from storage.engine import Home
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.postgres import PostgresSaver
+
+    from checkpoints.postgres import CheckpointPool
 
 BUSY_TIMEOUT_S = 30.0
 CHECKPOINT_FILE = "checkpoints.db"
+TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")  # of LangGraph, on PostgreSQL
+
+Saver: TypeAlias = Union[SqliteSaver, "PostgresSaver"]
 
 
-def open_saver(folder: Path) -> SqliteSaver:
-    """Open a saver on the checkpoint file of a home.
+def open_saver(home: Home) -> Saver:
+    """Open a saver on the checkpoints of a home: a file in its folder, or tables of its PostgreSQL database.
 
-    A saver holds one lock, so each worker thread opens its own on the same file. WAL with `synchronous=NORMAL`: every
-    commit survives a killed process (only a power cut may drop the last ones) at a fiftieth of FULL's price.
+    A saver holds one lock, so each worker thread opens its own, on the same file or the same pool of connections.
+    SQLite's WAL with `synchronous=NORMAL`: every commit survives a killed process (only a power cut may drop the last
+    ones) at a fiftieth of FULL's price. On PostgreSQL the same: only a crash of the server may drop the last ones, and
+    the ledger, which is asked first, is never behind.
     Channels are JSON values, so the serialiser refuses to rebuild any other type.
     Raises SetupError when the file is damaged or cannot be written.
     """
-    with named_errors(folder, CHECKPOINT_FILE):
-        connection = sqlite3.connect(folder / CHECKPOINT_FILE, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+    serde = JsonPlusSerializer(allowed_msgpack_modules=None)
+    if home.url:
+        from checkpoints.postgres import WholeSaver
+
+        return WholeSaver(checkpoint_pool(home).pool, serde=serde)
+    with home.naming_errors(CHECKPOINT_FILE):
+        connection = sqlite3.connect(home.folder / CHECKPOINT_FILE, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
         try:
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # counts only before the first table is made
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
-            saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+            saver = SqliteSaver(connection, serde=serde)
             saver.setup()
         except BaseException:
             connection.close()
@@ -34,6 +49,25 @@ def open_saver(folder: Path) -> SqliteSaver:
     return saver
 
 
-def close_saver(saver: SqliteSaver) -> None:
-    """Close a saver's connection."""
-    saver.conn.close()
+def close_saver(saver: Saver) -> None:
+    """Close a saver's connection; those of PostgreSQL belong to the home, which closes them."""
+    if isinstance(saver, SqliteSaver):
+        saver.conn.close()
+
+
+def threads_beginning(saver: Saver, prefix: str, most: int = -1) -> list[str]:
+    """Return the ids of threads that begin so, sorted; all of them, or the first `most`."""
+    if isinstance(saver, SqliteSaver):
+        query = "SELECT DISTINCT thread_id FROM checkpoints WHERE thread_id >= ? AND thread_id < ? ORDER BY 1 LIMIT ?"
+        return [row[0] for row in saver.conn.execute(query, (prefix, prefix + "\U0010ffff", most))]
+    from checkpoints.postgres import query_rows
+
+    found = query_rows(saver, "SELECT DISTINCT thread_id FROM checkpoints WHERE starts_with(thread_id, %s)", [prefix])
+    return sorted(row[0] for row in found)[: most if most >= 0 else None]
+
+
+def checkpoint_pool(home: Home) -> "CheckpointPool":
+    """Return the connections that the savers of a PostgreSQL home share."""
+    from checkpoints.postgres import CheckpointPool
+
+    return home.shared("checkpoints", lambda: CheckpointPool(home))

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
-from langgraph.checkpoint.base import CheckpointTuple
-from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 
 from checkpoints.history import history, is_step, waiting_nodes
 from state.episode import Attempt, EpisodeState
@@ -52,7 +51,7 @@ class EpisodeStory:
     stages: list[Stage]
 
 
-def episode_story(saver: SqliteSaver, contents: ContentStore, thread_id: str) -> EpisodeStory | None:
+def episode_story(saver: BaseCheckpointSaver[Any], contents: ContentStore, thread_id: str) -> EpisodeStory | None:
     """Return what a thread's checkpoints tell, or None when there is no such thread."""
     found = episode_course(saver, thread_id)
     if found is None:
@@ -62,7 +61,7 @@ def episode_story(saver: SqliteSaver, contents: ContentStore, thread_id: str) ->
     return EpisodeStory(state=state, attempts=attempts, stages=stages)
 
 
-def episode_course(saver: SqliteSaver, thread_id: str) -> tuple[EpisodeState, list[Stage]] | None:
+def episode_course(saver: BaseCheckpointSaver[Any], thread_id: str) -> tuple[EpisodeState, list[Stage]] | None:
     """Return the latest state of a thread and the nodes that led to it, or None when there is no such thread."""
     saved = history(saver, thread_id)
     if not saved:

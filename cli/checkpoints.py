@@ -109,13 +109,13 @@ def import_file(
 ) -> None:
     """Read what export wrote into a home. The home is made if there is none; twice is once."""
     from cli.tables import counted
+    from runtime.homes import home_of
     from runtime.settings import load_settings
-    from storage.engine import open_home
     from workbench.bench import Workbench
     from workbench.transfer import import_threads
 
-    folder = load_settings(home=home).home
-    open_home(folder).close()
-    with Workbench(folder) as bench:
+    settings = load_settings(home=home)
+    home_of(settings).close()
+    with Workbench(settings.home) as bench:
         new, known = import_threads(bench, file)
-    print(f"{counted(new, 'new thread')} in {folder}, {known} known already")
+        print(f"{counted(new, 'new thread')} in {bench.home.name}, {known} known already")

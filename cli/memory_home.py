@@ -14,9 +14,10 @@ from memory.embeddings import Embeddings
 from memory.recall import Recall
 from memory.record import MemoryRefusedError, Record
 from memory.records import Records
+from runtime.homes import home_of
 from runtime.settings import load_settings
 from state.errors import SetupError
-from storage.engine import Home, open_home
+from storage.engine import Home
 
 _FILTER = re.compile(r"\s*([\w.-]+)\s*(!=|>=|<=|=|>|<|~)\s*(.*)", re.DOTALL)
 _OPERATORS = {"=": "eq", "!=": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "~": "icontains"}
@@ -37,7 +38,7 @@ class OpenMemory:
         if beginning in found or len(found) == 1:
             return found[0]
         if not found:
-            raise SetupError(f"no memory {beginning!r} in {self.home.folder}; `ratchet memory list` shows the ids")
+            raise SetupError(f"no memory {beginning!r} in {self.home.name}; `ratchet memory list` shows the ids")
         raise SetupError(f"{beginning!r} is the beginning of {len(found)} ids or more: {', '.join(found[:3])} …")
 
     def record(self, beginning: str) -> Record:
@@ -57,7 +58,7 @@ def opened_memory(home: Path | None, *, make: bool = False) -> Iterator[OpenMemo
     """
     settings = load_settings(home=home)
     if make:
-        open_home(settings.home).close()
+        home_of(settings).close()
     with opened_home(home) as opened:
         embedder = embedder_named(settings.embedder)
         embeddings = Embeddings(opened, embedder) if embedder else None

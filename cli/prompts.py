@@ -138,10 +138,10 @@ def import_folder(
 @contextmanager
 def _registry(home: Path | None) -> "Iterator[PromptRegistry]":
     from prompts.registry import PromptRegistry
+    from runtime.homes import home_of
     from runtime.settings import load_settings
-    from storage.engine import open_home
 
-    opened = open_home(load_settings(home=home).home)
+    opened = home_of(load_settings(home=home))
     try:
         yield PromptRegistry(opened)
     finally:

@@ -16,9 +16,9 @@ from batch.lease import is_worked_on
 from batch.summary import summarise
 from checkpoints.ledger import Ledger
 from cli.tables import print_json, print_summary, stdout_console
+from runtime.homes import known_home_of
 from runtime.settings import load_settings
-from state.errors import SetupError
-from storage.engine import Home, open_home
+from storage.engine import Home
 
 if TYPE_CHECKING:
     from checkpoints.story import AttemptStory
@@ -39,7 +39,7 @@ def list_runs(home: Path | None, *, as_json: bool) -> None:
         return
     console = stdout_console()
     if not rows:
-        console.print(f"no runs in {opened.folder} yet: start one with `ratchet run katas`")
+        console.print(f"no runs in {opened.name} yet: start one with `ratchet run katas`")
         return
     table = Table(box=None, pad_edge=False)
     for name in ("run", "status", "tasks", "file", "model", "seed", "started", "took"):
@@ -89,10 +89,7 @@ def _show_optimisation(name: str, opened: Home, *, as_json: bool) -> None:
 @contextmanager
 def opened_home(home: Path | None) -> Iterator[Home]:
     """Open a home that something was kept in before; raises SetupError where there is none."""
-    folder = load_settings(home=home).home
-    if not (folder / "ratchet.db").exists():
-        raise SetupError(f"no home at {folder}: nothing was run there yet. Start with `ratchet run katas`")
-    opened = open_home(folder)
+    opened = known_home_of(load_settings(home=home))
     try:
         yield opened
     finally:

@@ -50,20 +50,20 @@ def _trees(home: Home, name: str) -> list[list[Span]]:
     if run is not None:
         failed = {failure["episode_id"]: failure["reason"] for failure in ledger.failures_of(run["run_id"])}
         executed = dict.fromkeys(sorted(ledger.ran_itself(run["run_id"])), "")
-        found = [tree_at(home.folder, contents, one, reason) for one, reason in (executed | failed).items()]
+        found = [tree_at(home, contents, one, reason) for one, reason in (executed | failed).items()]
     else:
         row = ledger.episode(name)
-        found = [tree_at(home.folder, contents, row["episode_id"] if row else name)]
+        found = [tree_at(home, contents, row["episode_id"] if row else name)]
     trees = sorted((tree for tree in found if tree), key=lambda tree: (tree[0].started_at, tree[0].metadata["task_id"]))
     if not trees:
-        raise SetupError(f"no run and no episode {name!r} in {home.folder}; `ratchet runs` lists the runs")
+        raise SetupError(f"no run and no episode {name!r} in {home.name}; `ratchet runs` lists the runs")
     return trees
 
 
 def _send(home: Home, name: str) -> None:
     run = Ledger(home).run(name)
     if run is None:
-        raise SetupError(f"no run {name!r} in {home.folder}; `ratchet runs` lists the runs")
+        raise SetupError(f"no run {name!r} in {home.name}; `ratchet runs` lists the runs")
     count = send_lost(home, load_settings(home=home.folder), run["run_id"])
     stdout_console().print(f"sent {counted(count, 'trace')} of {run['run_id']}")
 

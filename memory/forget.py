@@ -13,7 +13,7 @@ from memory.record import Record, Scope
 from memory.records import DEFAULT_ACTOR, Records
 from memory.writer import Writer
 from state.errors import TransientError
-from storage.engine import Home
+from storage.engine import Home, rewrite
 from storage.redaction import FORGOTTEN, overwrite_freed, quotable, redact_files, redact_rows, redacted
 from storage.tables import (
     memories,
@@ -25,6 +25,7 @@ from storage.tables import (
     memory_uses,
     memory_vectors,
     memory_versions,
+    metadata,
 )
 
 _BY_MEMORY = (memory_groups, memory_hidings, memory_origins, memory_uses, memory_vectors, memory_versions)
@@ -135,15 +136,19 @@ def _instead(record: Record, wanted: Sequence[str]) -> str:
 
 
 def compact(home: Home) -> None:
-    """Rewrite the database without its free pages and empty its log, so that deleted text is in no byte of them."""
+    """Rewrite the database without its free pages and empty its log, so that deleted text is in no byte of them.
+
+    On PostgreSQL the tables are rewritten; the server's own log, and backups, are the administrator's.
+    """
+    if home.url:
+        return rewrite(home, [table.name for table in metadata.sorted_tables])
     with home.engine.connect() as connection:
         raw: Any = connection.connection.driver_connection
-        if connection.dialect.name == "postgresql":
-            return  # autovacuum reuses the pages; the server's own log is the administrator's
         raw.execute("VACUUM")
         ((busy, *_),) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     if busy:
         raise TransientError(f"another process is reading {home.folder}: run it again to finish the purge")
+    return None
 
 
 def _quoting(writer: Writer, wanted: Sequence[str], known: Sequence[str]) -> dict[str, Record]:

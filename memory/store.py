@@ -70,7 +70,7 @@ class MemoryStore:
         found = self.recall.records(memory_ids)
         absent = [memory_id for memory_id in memory_ids if memory_id not in found]
         if absent:
-            raise RatchetError(f"no memory {absent[0]} in {self.records.home.folder}")
+            raise RatchetError(f"no memory {absent[0]} in {self.records.home.name}")
         return [_hit(Hit(found[memory_id], 0.0, {})) for memory_id in memory_ids]
 
     def watermark(self) -> int:

@@ -128,7 +128,7 @@ class PromptRegistry:
             with self._home.reading() as connection:
                 text = connection.execute(query).scalar_one_or_none()
             if text is None:
-                raise SetupError(f"no prompt set {prompt_set!r} in {self._home.folder}")
+                raise SetupError(f"no prompt set {prompt_set!r} in {self._home.name}")
             # a set of before there was a component has the shipped text for it
             components = {**shipped_prompt_set()["components"], **json.loads(text)}
             self._loaded[prompt_set] = {"prompt_set": prompt_set, "components": components}
@@ -151,7 +151,7 @@ class PromptRegistry:
         with self._home.reading() as connection:
             rows = connection.execute(query).all()
         if not rows or not name:
-            raise SetupError(f"no prompt set {name!r} in {self._home.folder}; `ratchet prompts list` lists them")
+            raise SetupError(f"no prompt set {name!r} in {self._home.name}; `ratchet prompts list` lists them")
         if len(rows) > 1:
             raise SetupError(f"several prompt sets begin with {name!r}: give more of the id")
         return _version(rows[0])

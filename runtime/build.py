@@ -20,6 +20,7 @@ from models.retry import Retries
 from models.roles import Models, RoleModel
 from prompts.registry import PromptRegistry
 from rewards.combine import RewardTable
+from runtime.homes import home_of
 from runtime.settings import Settings, load_settings
 from runtime.shelf import TaskShelf
 from sandbox.local import LocalSandbox
@@ -27,7 +28,7 @@ from sandbox.protocol import Sandbox
 from state.errors import SetupError
 from state.role import ROLES, Role
 from storage.contents import ContentStore
-from storage.engine import Home, open_home
+from storage.engine import Home
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,7 @@ def open_services(settings: Settings) -> Services:
     rewards = RewardTable(settings.rewards)
     by_role = make_role_models(settings)
     embedder = embedder_named(settings.embedder)
-    home = open_home(settings.home)
+    home = home_of(settings)
     contents = ContentStore(home)
     return Services(
         settings=settings,

@@ -15,5 +15,5 @@ def forget_everywhere(
 
     A run that is under way in another process may write a quotation anew: end it first.
     """
-    purgers = [partial(redact_checkpoints, records.home.folder)]
+    purgers = [partial(redact_checkpoints, records.home)]
     return forget(records, memory_ids, actor=actor, everywhere=everywhere, purgers=purgers)

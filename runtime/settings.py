@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dotenv import dotenv_values, load_dotenv
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,7 +33,17 @@ ENV_PREFIX = "RATCHET_"
 # What a run's results do not depend on: the same run may be continued with other values of these.
 # (a prompt set counts by its id)
 INDEPENDENT = frozenset(
-    {"home", "concurrency", "require_isolation", "prompts", "key_env", "stream", "model_timeout_s", "retries"}
+    {
+        "home",
+        "database_url",
+        "concurrency",
+        "require_isolation",
+        "prompts",
+        "key_env",
+        "stream",
+        "model_timeout_s",
+        "retries",
+    }
     | {"retry_wait_s", "requests_per_minute", "tokens_per_minute", "max_cost_usd", "cache_answers", "prices"}
     | {"langsmith_dataset", "langsmith_experiment"}
 )
@@ -112,6 +122,8 @@ class Settings(BaseSettings):
 
     home: Path = Path(".ratchet")
     """Folder for everything that is kept."""
+    database_url: SecretStr = SecretStr("")
+    """PostgreSQL database for everything that several machines share; "": a file in the home."""
     model: str = "offline"
     base_url: str | None = None
     temperature: float | None = Field(None, ge=0, le=2)

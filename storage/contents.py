@@ -12,7 +12,7 @@ from sqlalchemy import Dialect, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from state.errors import RatchetError
-from storage.engine import Home, insert_new
+from storage.engine import Home, in_order, insert_new
 from storage.prepared import driver_text
 from storage.tables import contents
 
@@ -49,7 +49,7 @@ class ContentStore:
         if new:
             rows = [{"digest": a, "body": zlib.compress(t.encode("utf-8", "surrogatepass"), 6)} for a, t in new.items()]
             with self._home.writing() as connection:
-                connection.exec_driver_sql(_put(connection.dialect), rows)
+                connection.exec_driver_sql(_put(connection.dialect), in_order(contents, rows))
             self._keep(new)
         return addresses
 
@@ -68,7 +68,7 @@ class ContentStore:
         with self._home.reading() as connection:
             body = connection.execute(select(contents.c.body).where(contents.c.digest == address)).scalar_one_or_none()
         if body is None:
-            raise RatchetError(f"no content at {address} in {self._home.folder}")
+            raise RatchetError(f"no content at {address} in {self._home.name}")
         text = zlib.decompress(body).decode("utf-8", "surrogatepass")
         self._keep({address: text})
         return text

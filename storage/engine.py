@@ -1,17 +1,22 @@
-"""Open the relational home: a SQLite database in a folder."""
+"""Open the relational home: a SQLite database in a folder, or a PostgreSQL database."""
 
+import hashlib
 import os
 import sqlite3
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Dialect, Engine, Table, bindparam, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from state.errors import RatchetError, SetupError, TransientError
 from storage.migrations import migrate
@@ -19,29 +24,62 @@ from storage.prepared import driver_text
 
 DATABASE_FILE = "ratchet.db"
 BUSY_TIMEOUT_S = 30  # several processes share one file: wait rather than fail
+RESTART_S = 60.0  # how long a database server may be away before work on it fails
+_RETRY_S = 0.2
+
+
+class Closable(Protocol):
+    """What is closed with the home."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+Shared = TypeVar("Shared", bound=Closable)
 
 
 class Home:
     """The relational home: every capability reads and writes through it.
 
-    On SQLite: WAL and `synchronous=NORMAL`, so a killed process loses nothing that was committed.
+    On SQLite: WAL and `synchronous=NORMAL`, so a killed process loses nothing that was committed. On PostgreSQL the
+    folder holds only what belongs to one machine: logs, reports, the mirror of the vectors.
     """
 
-    def __init__(self, engine: Engine, folder: Path) -> None:
+    def __init__(self, engine: Engine, folder: Path, url: str = "") -> None:
         self.engine = engine
         self.folder = folder
+        self.url = url
+        """Of the PostgreSQL database, password included: never print it; "" for SQLite."""
+        self.name = str(folder)
+        """What to call it in messages."""
         self._writers: deque[Connection] = deque()  # idle: giving one back to the pool costs as much as a short insert
+        self._shared: dict[str, Closable] = {}
+        self._lock = threading.Lock()
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._patience_s = 0.0  # while it is being opened, a server that is away is the user's to start
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a connection to read from."""
-        with named_errors(self.folder), self.engine.connect() as connection:
-            yield connection
+        """Open a connection to read from: one state of the database, whatever others write meanwhile."""
+        with self.naming_errors(), self._connected() as connection:
+            yield connection.execution_options(isolation_level="REPEATABLE READ") if self.url else connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Open a transaction: committed at the end of the block, rolled back when it raises."""
-        with named_errors(self.folder):
+    def writing(self, alone: str = "") -> Iterator[Connection]:
+        """Open a transaction: committed at the end of the block, rolled back when it raises.
+
+        alone: blocks of the same name never overlap, whichever process they are in: for what is read first and then
+        written. (On SQLite no two blocks overlap at all.)
+        """
+        if self.url:
+            # who waits for its turn in this process holds no connection meanwhile
+            turn = self._turns[alone] if alone else nullcontext()
+            with turn, self.naming_errors(), self._connected() as connection, connection.begin():
+                if alone:
+                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(key)s)", {"key": lock_key(alone)})
+                yield connection
+            return
+        with self.naming_errors():
             try:
                 connection = self._writers.pop()
             except IndexError:
@@ -54,18 +92,59 @@ class Home:
                 raise
             self._writers.append(connection)
 
+    def naming_errors(self, file: str = DATABASE_FILE) -> AbstractContextManager[None]:
+        """Turn errors of the database, or of another file beside it, into ones that say what to do."""
+        return named_errors(self.name if self.url else self.folder, file)
+
+    def shared(self, name: str, make: Callable[[], Shared]) -> Shared:
+        """Return what all users of this home share under a name: made when first asked for, closed with the home."""
+        with self._lock:
+            if name not in self._shared:
+                self._shared[name] = make()
+            return self._shared[name]  # type: ignore[return-value]  # one name, one type
+
     def close(self) -> None:
         """Close every connection."""
+        while self._shared:
+            self._shared.popitem()[1].close()
         while self._writers:
             self._writers.pop().close()
         self.engine.dispose()
 
+    def _connected(self) -> Connection:
+        """Connect, waiting for a server that is being restarted."""
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return self.engine.connect()
+            except DBAPIError as error:
+                lost = bool(self.url) and isinstance(_named(self.name, DATABASE_FILE, error), TransientError)
+                if not lost or time.monotonic() > deadline:
+                    raise
+            time.sleep(_RETRY_S)
 
-def open_home(folder: Path) -> Home:
-    """Open, or make, the home in `folder`.
 
-    Raises SetupError when the folder cannot be written, is damaged, or belongs to a newer version of the product.
+def open_home(folder: Path, url: str = "", *, upgrade: bool | None = None) -> Home:
+    """Open, or make, the home in `folder`; with `url`, its database is that one instead of a file in the folder.
+
+    upgrade: whether tables of an older version are brought up to date; None: on SQLite alone, since on PostgreSQL
+    other machines may be working with them.
+    Raises SetupError when the folder cannot be written, the database is damaged or out of reach, or belongs to
+    another version of the product that this one cannot bring up to date.
     """
+    _make_folder(folder)
+    home = _on_postgres(folder, url) if url else _on_sqlite(folder)
+    try:
+        with home.writing(alone="schema") as connection:
+            migrate(connection, home.name, upgrade=not url if upgrade is None else upgrade)
+    except BaseException:
+        home.close()
+        raise
+    home._patience_s = RESTART_S
+    return home
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".write-probe-{os.getpid()}"
@@ -75,6 +154,18 @@ def open_home(folder: Path) -> Home:
         raise SetupError(
             f"cannot write to the home {folder}: {error.strerror}. Choose another folder with --home or RATCHET_HOME"
         ) from error
+
+
+def _on_postgres(folder: Path, url: str) -> Home:
+    from storage.postgres import make_engine, name_of  # takes a while to import: only who uses it pays for it
+
+    name = name_of(url)
+    home = Home(make_engine(url), folder, url)
+    home.name = name
+    return home
+
+
+def _on_sqlite(folder: Path) -> Home:
     engine = create_engine(
         URL.create("sqlite", database=str(folder / DATABASE_FILE)),  # no text: a folder's name may hold ? and %
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
@@ -82,14 +173,12 @@ def open_home(folder: Path) -> Home:
     )
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    home = Home(engine, folder)
-    try:
-        with home.writing() as connection:
-            migrate(connection, folder)
-    except BaseException:
-        home.close()
-        raise
-    return home
+    return Home(engine, folder)
+
+
+def lock_key(name: str) -> int:
+    """Return the number under which PostgreSQL knows an advisory lock."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -97,7 +186,13 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     if not rows:
         return 0
     sql = _insert_new(connection.dialect, table, tuple(rows[0]))
-    return connection.exec_driver_sql(sql, [dict(row) for row in rows]).rowcount
+    return connection.exec_driver_sql(sql, in_order(table, rows)).rowcount
+
+
+def in_order(table: Table, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows in the order of their keys: PostgreSQL stops writers that lock the same rows in different orders."""
+    names = [column.name for column in table.primary_key]
+    return sorted(map(dict, rows), key=lambda row: [row[name] for name in names])
 
 
 def add_amounts(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -105,7 +200,8 @@ def add_amounts(connection: Connection, table: Table, rows: Sequence[Mapping[str
     kind = sqlite if connection.dialect.name == "sqlite" else postgresql
     insertion = kind.insert(table)
     added = {"amount": table.c.amount + insertion.excluded.amount}
-    connection.execute(insertion.on_conflict_do_update(index_elements=list(table.primary_key), set_=added), list(rows))
+    addition = insertion.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
+    connection.execute(addition, in_order(table, rows))
 
 
 @lru_cache(maxsize=64)
@@ -134,18 +230,31 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def named_errors(folder: Path, file: str = DATABASE_FILE) -> Iterator[None]:
-    """Turn a database error that the user can fix, or that will pass, into one that says so."""
+def named_errors(where: Path | str, file: str = DATABASE_FILE) -> Iterator[None]:
+    """Turn a database error that the user can fix, or that will pass, into one that says so.
+
+    where: the folder of the home, or the name of its database.
+    """
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
-        named = _named(folder, file, str(getattr(error, "orig", error)))
-        if named is None:
+    except _driver_errors() as error:
+        found = _named(where, file, error)
+        if found is None:
             raise
-        raise named from error
+        raise found from error
 
 
-def _named(folder: Path, file: str, text: str) -> RatchetError | None:
+def _driver_errors() -> tuple[type[Exception], ...]:
+    loaded = sys.modules.get("psycopg")  # whoever has not imported it meets none of its errors
+    return (DBAPIError, PoolTimeoutError, sqlite3.Error, *([loaded.Error] if loaded else []))
+
+
+def _named(where: Path | str, file: str, error: Exception) -> RatchetError | None:
+    if isinstance(where, str):
+        from storage.postgres import named
+
+        return named(error, where)
+    text, folder = str(getattr(error, "orig", error)), where
     if "is full" in text or "No space left" in text:
         return SetupError(f"no space left for {folder}: free some, then run the same command again")
     if "locked" in text:
@@ -155,3 +264,27 @@ def _named(folder: Path, file: str, text: str) -> RatchetError | None:
     if "not a database" in text or "malformed" in text:
         return SetupError(f"{folder / file} is damaged or no database: move {folder} away and run again")
     return None
+
+
+def vacuum(home: Home) -> None:
+    """Make the room of deleted rows free for new ones, in every table of a PostgreSQL home."""
+    _maintain(home, "VACUUM (ANALYZE)")
+
+
+def rewrite(home: Home, tables: Iterable[str]) -> None:
+    """Write tables of a PostgreSQL home anew, so that deleted rows are in none of their files; others wait meanwhile.
+
+    Raises TransientError when others hold on to one of them: then run it again.
+    """
+    for table in tables:
+        _maintain(home, f"VACUUM (FULL, ANALYZE) {table}")
+
+
+def _maintain(home: Home, statement: str) -> None:
+    with home.naming_errors(), home._connected() as connection:
+        alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+        alone.exec_driver_sql(f"SET lock_timeout = '{BUSY_TIMEOUT_S}s'")
+        try:
+            alone.exec_driver_sql(statement)
+        finally:
+            alone.exec_driver_sql("RESET lock_timeout")

@@ -1,7 +1,6 @@
 """The home's schema version: made new, brought up to date, or refused."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select
 
@@ -56,21 +55,31 @@ MIGRATIONS: list[Callable[[Connection], None]] = [
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 
 
-def migrate(connection: Connection, folder: Path) -> None:
+def migrate(connection: Connection, name: str, *, upgrade: bool = True) -> int:
     """Make the tables, or bring them to this version's schema; the caller's transaction makes it all or nothing.
 
-    Raises SetupError for a home of a newer version.
+    name: what to call the home. upgrade: whether older tables may be changed. Returns the version that was found,
+    0 for a new home.
+    Raises SetupError for a home of a newer version, and for an older one that may not be changed.
     """
     if not inspect(connection).has_table("home_meta"):
         metadata.create_all(connection)
         connection.execute(home_meta.insert().values(key="schema_version", value=str(SCHEMA_VERSION)))
-        return
+        return 0
     found = int(connection.execute(select(home_meta.c.value).where(home_meta.c.key == "schema_version")).scalar_one())
     if found > SCHEMA_VERSION:
         raise SetupError(
-            f"the home {folder} was made by a newer version (schema {found}; this one knows {SCHEMA_VERSION}). "
+            f"the home {name} was made by a newer version (schema {found}; this one knows {SCHEMA_VERSION}). "
             "Update ratchet, or choose another folder with --home"
         )
-    for step in MIGRATIONS[found - 1 :]:
-        step(connection)
-    connection.execute(home_meta.update().where(home_meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION)))
+    if found < SCHEMA_VERSION:
+        if not upgrade:
+            raise SetupError(
+                f"the home {name} was made by an older version (schema {found}; this one needs {SCHEMA_VERSION}). "
+                "Stop what works on it, then bring it up to date with `ratchet db upgrade`"
+            )
+        for step in MIGRATIONS[found - 1 :]:
+            step(connection)
+        newer = home_meta.update().where(home_meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION))
+        connection.execute(newer)
+    return found

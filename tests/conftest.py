@@ -11,9 +11,11 @@ import pytest
 from langchain_core.language_models import FakeListChatModel
 from langgraph.runtime import Runtime
 
+from benchmarks.postgres import NoPostgresError, create_database, drop_database, url_shared_in
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
 from checkpoints.questions import Questions
+from checkpoints.savers import checkpoint_pool
 from memory.store import MemoryStore
 from models.roles import models_with
 from prompts.registry import PromptRegistry, shipped_prompt_set
@@ -58,10 +60,53 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give a PostgreSQL server's URL; the workers of a session share the server, which ends with the session."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    base = tmp_path_factory.getbasetemp()
+    folder, owner = (base.parent, os.getppid()) if worker else (base, os.getpid())
+    try:
+        return url_shared_in(folder / "postgres", owner)
+    except NoPostgresError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Make a database with the tables of a home, and of LangGraph, for this worker's tests to copy; give its name."""
+    name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+    opened = open_home(tmp_path_factory.mktemp("template"), create_database(postgres_url, name))
+    checkpoint_pool(opened)
+    opened.close()
+    return name
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def postgres_database(postgres_url: str, postgres_template: str, tmp_path: Path) -> Iterator[str]:
+    """Give the URL of a PostgreSQL database of the test's own, with the tables of a home."""
+    name = f"test_{digest_of(str(tmp_path))}"
+    yield create_database(postgres_url, name, postgres_template)
+    drop_database(postgres_url, name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_database(request: pytest.FixtureRequest) -> str:
+    """Run a test on both databases."""
+    found: str = request.getfixturevalue("postgres_database") if request.param == "postgresql" else ""
+    return found
+
+
+@pytest.fixture
+def database_url() -> str:
+    """Give the home's database: a file, but for folders of tests whose conftest says `either_database`."""
+    return ""
+
+
+@pytest.fixture
+def home(tmp_path: Path, database_url: str) -> Iterator[Home]:
     """Open an empty home."""
-    opened = open_home(tmp_path / "home")
+    opened = open_home(tmp_path / "home", database_url)
     yield opened
     opened.close()
 
@@ -97,7 +142,7 @@ def context(home: Home, contents: ContentStore, sandbox: LocalSandbox) -> Iterat
     memory = MemoryStore(home)
     model = FakeListChatModel(responses=["I cannot solve this."])
     yield Context(
-        settings=load_settings(home=home.folder),
+        settings=load_settings(home=home.folder, database_url=home.url),
         contents=contents,
         tasks=TaskShelf(contents),
         ledger=Ledger(home),

@@ -18,7 +18,6 @@ from runtime.results import finished_episode
 from state.decision import Answer
 from state.errors import SetupError
 from state.ledger import FinishedEpisode
-from storage.engine import named_errors
 from telemetry.langsmith import untraced
 from workbench.bench import Workbench
 from workbench.edits import edited
@@ -82,7 +81,7 @@ def answer(
     questions.answer(thread_id, said)
     graph = episode_graph()
     config = thread_config(thread_id, graph_version(graph))
-    with untraced(), closing(memory), named_errors(bench.folder, CHECKPOINT_FILE):
+    with untraced(), closing(memory), bench.home.naming_errors(CHECKPOINT_FILE):
         end: Any = drive(graph.compile(checkpointer=bench.saver), config, {}, context, answer_to=questions.answer_to)
     row = finished_episode(end, wall_s=0.0, finished_at=context.clock())
     bench.ledger.record(row, question["run_id"], question["phase"], question["position"], had_failed=False)

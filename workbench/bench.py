@@ -7,20 +7,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from langgraph.checkpoint.sqlite import SqliteSaver
-
 from checkpoints.ledger import Ledger
-from checkpoints.savers import close_saver, open_saver
+from checkpoints.savers import Saver, close_saver, open_saver, threads_beginning
 from models.roles import Models
 from rewards.combine import RewardTable
 from runtime.build import Services, open_services
 from runtime.context import SERVICES, Context
+from runtime.homes import known_home_of
 from runtime.settings import Settings, load_settings
 from state.episode import EpisodeSpec
 from state.errors import SetupError
 from state.ledger import RunRow
 from storage.contents import ContentStore
-from storage.engine import DATABASE_FILE, Home, open_home
+from storage.engine import Home
 
 
 class Workbench:
@@ -30,11 +29,9 @@ class Workbench:
     """
 
     def __init__(self, home: Path | str | None = None) -> None:
-        folder = load_settings(home=home).home
-        if not (folder / DATABASE_FILE).exists():
-            raise SetupError(f"no home at {folder}: nothing was run there yet. Start with `ratchet run katas`")
-        self.folder = folder
-        self.home: Home = open_home(folder)
+        settings = load_settings(home=home)
+        self.folder = settings.home
+        self.home: Home = known_home_of(settings)
         self.ledger = Ledger(self.home)
         self.contents = ContentStore(self.home)
 
@@ -49,9 +46,9 @@ class Workbench:
         self.close()
 
     @cached_property
-    def saver(self) -> SqliteSaver:
+    def saver(self) -> Saver:
         """The home's checkpoints."""
-        return open_saver(self.folder)
+        return open_saver(self.home)
 
     @cached_property
     def services(self) -> Services:
@@ -66,8 +63,7 @@ class Workbench:
         row = self.ledger.episode(name)
         if row is not None:
             return row["episode_id"]
-        query = "SELECT DISTINCT thread_id FROM checkpoints WHERE thread_id >= ? AND thread_id < ? LIMIT 2"
-        found = [row[0] for row in self.saver.conn.execute(query, (name, name + "\U0010ffff"))] if name else []
+        found = threads_beginning(self.saver, name, 2) if name else []
         if len(found) > 1 and name not in found:
             raise SetupError(f"several threads begin with {name!r}: give more of the id")
         if not found:
@@ -95,12 +91,10 @@ class Workbench:
 
     def close(self) -> None:
         """Close the databases and end the workers that were started."""
-        for name in ("services", "saver"):
-            opened = self.__dict__.pop(name, None)
-            if isinstance(opened, SqliteSaver):
-                close_saver(opened)
-            elif opened is not None:
-                opened.close()
+        if "services" in self.__dict__:
+            self.__dict__.pop("services").close()
+        if "saver" in self.__dict__:
+            close_saver(self.__dict__.pop("saver"))
         self.home.close()
 
 

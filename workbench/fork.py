@@ -28,7 +28,7 @@ from state.episode import EpisodeSpec, EpisodeState
 from state.errors import SetupError
 from state.memory_item import Horizon, MemoryDraft
 from storage.contents import canonical, digest_of
-from storage.engine import Home, named_errors
+from storage.engine import Home
 from telemetry.langsmith import untraced
 from workbench.apart import MemoryApart
 from workbench.bench import Workbench, model_name, spec_of
@@ -161,7 +161,7 @@ class _Maker:
         context = replace(self.context, memory=memory, models=models)
         graph = episode_graph()
         try:
-            with untraced(), named_errors(self._bench.folder, CHECKPOINT_FILE):
+            with untraced(), self._bench.home.naming_errors(CHECKPOINT_FILE):
                 config = thread_config(fork_id, graph_version(graph))
                 drive(graph.compile(checkpointer=self._bench.saver), config, {}, context)
         finally:

@@ -13,6 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from checkpoints.differences import Difference
 from checkpoints.history import copy_thread, history, values_of
 from checkpoints.replay import ThreadReplay, replay_thread
+from checkpoints.savers import threads_beginning
 from graphs.episode import episode_graph
 from graphs.learning_loop import learning_loop_graph
 from memory.embedders import embedder_named
@@ -183,8 +184,7 @@ class _Replayer:
 
     def _periods(self, run_id: str) -> list[str]:
         """Return the threads of the periodic graphs of a run."""
-        query = "SELECT DISTINCT thread_id FROM checkpoints WHERE thread_id >= ? AND thread_id < ? ORDER BY 1"
-        return [str(row[0]) for row in self._bench.saver.conn.execute(query, (f"{run_id}:", f"{run_id};"))]
+        return threads_beginning(self._bench.saver, f"{run_id}:")
 
     def _context(self, run_id: str) -> Context:
         if run_id not in self._contexts:

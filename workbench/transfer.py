@@ -15,6 +15,7 @@ from sqlalchemy import Table, select
 from checkpoints.care import ADDRESS, addresses_in, texts_at
 from checkpoints.history import history
 from checkpoints.lineage import Lineage
+from checkpoints.savers import threads_beginning
 from state.errors import SetupError
 from storage.contents import digest_of
 from storage.engine import insert_new
@@ -80,8 +81,7 @@ def import_threads(bench: Workbench, path: Path) -> tuple[int, int]:
 
 
 def _threads_of_run(bench: Workbench, run_id: str) -> list[str]:
-    query = "SELECT DISTINCT thread_id FROM checkpoints WHERE thread_id >= ? AND thread_id < ? ORDER BY 1"
-    periods = [str(row[0]) for row in bench.saver.conn.execute(query, (f"{run_id}:", f"{run_id};"))]
+    periods = threads_beginning(bench.saver, f"{run_id}:")
     of_run = dict.fromkeys(row["episode_id"] for _, row in bench.ledger.episodes_of(run_id))
     return [run_id, *periods, *of_run]
 

@@ -53,7 +53,7 @@ def test_prompts_are_optimised_every_so_many_episodes_and_the_run_goes_on(tmp_pa
         summaries = [
             summarise_optimisation(services.ledger, services.optimisations, services.prompts, one) for one in found
         ]
-        saver = open_saver(services.settings.home)
+        saver = open_saver(services.home)
         thread = thread_config(f"{learning.run.run_id}:optimise_prompts:000003", "")
         own_thread = saver.get_tuple(thread)
         close_saver(saver)

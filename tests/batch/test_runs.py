@@ -16,6 +16,7 @@ from runtime.build import open_services
 from runtime.settings import load_settings
 from state.errors import SetupError, StoppedError, TransientError
 from storage.contents import digest_of
+from storage.engine import open_home
 from tasks.load import load_tasks
 from telemetry.events import Event
 from workbench.bench import Workbench
@@ -222,9 +223,11 @@ def test_two_processes_do_not_work_on_one_run(tmp_path: Path, adder: LoopbackMod
 def test_memory_care_runs_on_a_thread_of_its_own(tmp_path: Path, adder: LoopbackModel) -> None:
     summary = run_once(tmp_path, adder, tend_every=6)
 
-    saver = open_saver(tmp_path / "home")
+    home = open_home(tmp_path / "home")
+    saver = open_saver(home)
     care = _last_state(saver, f"{summary.run['run_id']}:tend_memory:000006")
     close_saver(saver)
+    home.close()
     assert care["groups"] > 0
     assert [counts["groups"] for _, counts in summary.care] == [care["groups"]]
 
@@ -238,9 +241,11 @@ def _last_state(saver: SqliteSaver, thread_id: str) -> dict[str, Any]:
 def test_the_state_in_the_checkpoints_holds_no_program_and_no_prompt(tmp_path: Path, adder: LoopbackModel) -> None:
     summary = run_once(tmp_path, adder, tasks=2)
 
-    saver = open_saver(tmp_path / "home")
+    home = open_home(tmp_path / "home")
+    saver = open_saver(home)
     state = _last_state(saver, summary.episodes[0][1]["episode_id"])
     close_saver(saver)
+    home.close()
     assert "return" not in str(state)
     assert len(str(state)) < 4_000
     assert state["attempts"][0]["code"] == digest_of(adder_program(state["episode"]["task_id"]))

@@ -1,12 +1,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
-from langgraph.checkpoint.sqlite import SqliteSaver
 
-from checkpoints.savers import close_saver, open_saver
+from checkpoints.savers import Saver, close_saver, open_saver
 from checkpoints.story import episode_story
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
@@ -16,20 +14,21 @@ from state.episode import EpisodeSpec
 from state.errors import SetupError
 from state.task import Task
 from storage.contents import ContentStore
+from storage.engine import Home
 
 WRONG, RIGHT = ("def add(a, b):\n    return a - b\n", "def add(a, b):\n    print('hello')\n    return a + b\n")
 
 
 @pytest.fixture
-def saver(tmp_path: Path) -> Iterator[SqliteSaver]:
-    opened = open_saver(tmp_path)
+def saver(home: Home) -> Iterator[Saver]:
+    opened = open_saver(home)
     yield opened
     close_saver(opened)
 
 
 @pytest.fixture
 def driven(
-    context: Context, saver: SqliteSaver, episode_of: Callable[..., EpisodeSpec], task_of: Callable[..., Task]
+    context: Context, saver: Saver, episode_of: Callable[..., EpisodeSpec], task_of: Callable[..., Task]
 ) -> Callable[..., EpisodeSpec]:
     """Drive an episode through the answers that are given."""
 
@@ -44,7 +43,7 @@ def driven(
 
 
 def test_the_story_tells_every_stage_and_every_text_from_the_checkpoints_alone(
-    driven: Callable[..., EpisodeSpec], saver: SqliteSaver, contents: ContentStore
+    driven: Callable[..., EpisodeSpec], saver: Saver, contents: ContentStore
 ) -> None:
     episode = driven(f"```python\n{WRONG}```", f"Sorry.\n```python\n{RIGHT}```")
     story = episode_story(saver, contents, episode["episode_id"])
@@ -61,7 +60,7 @@ def test_the_story_tells_every_stage_and_every_text_from_the_checkpoints_alone(
 
 
 def test_an_attempt_in_which_the_model_declined_has_no_program_and_no_verdicts(
-    driven: Callable[..., EpisodeSpec], saver: SqliteSaver, contents: ContentStore
+    driven: Callable[..., EpisodeSpec], saver: Saver, contents: ContentStore
 ) -> None:
     story = episode_story(saver, contents, driven("I cannot.")["episode_id"])
     assert story is not None
@@ -70,7 +69,7 @@ def test_an_attempt_in_which_the_model_declined_has_no_program_and_no_verdicts(
 
 
 def test_a_half_done_episode_has_the_story_so_far(
-    driven: Callable[..., EpisodeSpec], saver: SqliteSaver, contents: ContentStore, task_of: Callable[..., Task]
+    driven: Callable[..., EpisodeSpec], saver: Saver, contents: ContentStore, task_of: Callable[..., Task]
 ) -> None:
     with pytest.raises(SetupError, match="no prompt set"):
         driven("", episode_id="half", prompt_set="gone")
@@ -79,5 +78,5 @@ def test_a_half_done_episode_has_the_story_so_far(
     assert ([stage.node for stage in story.stages], story.attempts) == (["retrieve"], [])
 
 
-def test_a_thread_that_does_not_exist_has_no_story(saver: SqliteSaver, contents: ContentStore) -> None:
+def test_a_thread_that_does_not_exist_has_no_story(saver: Saver, contents: ContentStore) -> None:
     assert episode_story(saver, contents, "nobody") is None

@@ -1,16 +1,15 @@
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
-from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.errors import GraphDrained
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import RunControl, Runtime
 
-from checkpoints.savers import close_saver, open_saver
+from checkpoints.savers import Saver, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
 from state.errors import SetupError, TransientError
+from storage.engine import Home
 
 
 class Sums(TypedDict, total=False):
@@ -39,14 +38,14 @@ def two(state: Sums, runtime: Runtime[World]) -> Sums:
 
 
 @pytest.fixture
-def saver(tmp_path: Path) -> Iterator[SqliteSaver]:
-    opened = open_saver(tmp_path)
+def saver(home: Home) -> Iterator[Saver]:
+    opened = open_saver(home)
     yield opened
     close_saver(opened)
 
 
 @pytest.fixture
-def graph(saver: SqliteSaver) -> Any:
+def graph(saver: Saver) -> Any:
     """Add one, then multiply by ten."""
     builder = StateGraph(Sums, context_schema=World)
     builder.add_node("one", one)
@@ -75,7 +74,7 @@ def test_a_thread_that_was_interrupted_continues_with_the_node_that_broke(graph:
     assert world.ran == ["one", "two", "two", "two"]
 
 
-def test_a_finished_thread_is_read_and_nothing_runs(graph: Any, saver: SqliteSaver) -> None:
+def test_a_finished_thread_is_read_and_nothing_runs(graph: Any, saver: Saver) -> None:
     drive(graph, CONFIG, {"n": 1}, World())
     before, world = list(saver.list(CONFIG)), World()
     assert drive(graph, CONFIG, {"n": 500}, world) == {"n": 20}

@@ -27,7 +27,7 @@ TOPICS = ("sorting a list of numbers quickly", "parsing dates out of log files",
 def tend(home: Path, dies_at: str = "") -> dict[str, Any]:
     """Tend the memory before batch 4 of a run, or continue to; return the counts."""
     services = open_services(load_settings(home=home, batch_size=10))
-    saver = open_saver(home)
+    saver = open_saver(services.home)
     context = Context(**{name: getattr(services, name) for name in SERVICES})
     graph = memory_care_graph()
     compiled = graph.compile(checkpointer=mortal(saver, dies_at))

@@ -1,20 +1,17 @@
-"""A home of its own for every test, with a clock that stands still."""
+"""A home of its own for every test, on each database, with a clock that stands still."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from memory.recall import Recall
 from memory.records import Records
-from storage.engine import Home, open_home
+from storage.engine import Home
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    opened = open_home(tmp_path / "home")
-    yield opened
-    opened.close()
+def database_url(either_database: str) -> str:
+    return either_database
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_a_prompt_set_is_kept_once_and_found_by_another_process(home: Home) -> N
 
 
 def test_a_prompt_set_that_the_home_does_not_have_is_named(home: Home) -> None:
-    with pytest.raises(SetupError, match=f"no prompt set 'abc' in {home.folder}"):
+    with pytest.raises(SetupError, match=f"no prompt set 'abc' in {home.name}"):
         PromptRegistry(home).get("abc")
 
 

@@ -74,7 +74,7 @@ def test_a_forgotten_text_is_in_no_byte_of_a_home_that_quotes_it_everywhere(home
     report.parent.mkdir(parents=True)
     report.write_text(f"<p>{html.escape(SECRET)}</p>")
     config: RunnableConfig = {"configurable": {"thread_id": "t"}, "metadata": {"note": SECRET}}
-    saver = open_saver(home.folder)
+    saver = open_saver(home)
     graph_on(saver).invoke({"messages": []}, config)  # type: ignore[attr-defined]
     close_saver(saver)
     assert len(occurrences(home)) >= 4
@@ -84,24 +84,24 @@ def test_a_forgotten_text_is_in_no_byte_of_a_home_that_quotes_it_everywhere(home
     assert occurrences(home) == []
     assert forgotten.quotations >= 5
     assert (report.read_text(), faults(records)) == (f"<p>{FORGOTTEN}</p>", [])
-    saver = open_saver(home.folder)
+    saver = open_saver(home)
     snapshot = graph_on(saver).get_state(config)  # type: ignore[attr-defined]
     close_saver(saver)
     assert snapshot.values == {"messages": [{"said": f"Remember: {FORGOTTEN}."}]}
     assert (snapshot.next, snapshot.tasks[0].interrupts[0].value) == (("wait",), f"Is it true that {FORGOTTEN}?")
 
 
-def test_messages_of_a_library_in_a_checkpoint_lose_the_quotation_as_well(tmp_path: Path) -> None:
-    saver = open_saver(tmp_path)
+def test_messages_of_a_library_in_a_checkpoint_lose_the_quotation_as_well(home: Home) -> None:
+    saver = open_saver(home)
     kind, stored = saver.serde.dumps_typed({"message": HumanMessage(f"I say {SECRET}"), "n": {1: 2.5}})
     row = ("t", "", "c", "task", "", 0, "messages", kind, stored)
     saver.conn.execute("INSERT INTO writes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     saver.conn.commit()
-    assert redact_checkpoints(tmp_path, [SECRET]) == 1
+    assert redact_checkpoints(home, [SECRET]) == 1
     ((found,),) = saver.conn.execute("SELECT value FROM writes").fetchall()
     assert saver.serde.loads_typed((kind, found)) == {"message": HumanMessage(f"I say {FORGOTTEN}"), "n": {1: 2.5}}
     close_saver(saver)
-    assert b"swordfish" not in (tmp_path / CHECKPOINT_FILE).read_bytes()
+    assert b"swordfish" not in (home.folder / CHECKPOINT_FILE).read_bytes()
 
 
 def test_memories_that_say_the_same_go_with_it_and_those_that_quote_it_lose_the_quotation(home: Home) -> None:
@@ -137,13 +137,13 @@ def test_a_redacted_text_that_is_stored_again_is_whole_again(home: Home) -> None
 def test_an_interrupted_purge_is_finished_by_the_same_call(home: Home) -> None:
     records = Records(home)
     (memory_id,) = records.add([Draft(text=SECRET, cause="1", scope=ANN)])
-    saver = open_saver(home.folder)
+    saver = open_saver(home)
     graph_on(saver).invoke({"messages": []}, {"configurable": {"thread_id": "t"}})  # type: ignore[attr-defined]
     saver.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     graph_on(saver).invoke({"messages": []}, {"configurable": {"thread_id": "u"}})  # type: ignore[attr-defined]
     reading = saver.conn.execute("SELECT * FROM checkpoints")
     reading.fetchone()
-    impatient = partial(redact_checkpoints, home.folder, wait_s=0)
+    impatient = partial(redact_checkpoints, home, wait_s=0)
     with pytest.raises(TransientError, match="reading"):
         forget(records, [memory_id], purgers=[impatient])
     assert records.get([memory_id]) != {}

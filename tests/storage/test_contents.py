@@ -39,7 +39,7 @@ def test_the_same_text_is_stored_once_whoever_stores_it(home: Home) -> None:
 
 
 def test_an_address_without_content_is_an_error_that_names_the_home(home: Home, contents: ContentStore) -> None:
-    with pytest.raises(RatchetError, match=f"no content at 123 in {home.folder}"):
+    with pytest.raises(RatchetError, match=f"no content at 123 in {home.name}"):
         contents.get("123")
 
 

@@ -29,9 +29,9 @@ def links(home: Home) -> int:
         return len(connection.execute(select(memory_links)).all())
 
 
-def complaint(folder: Path) -> str:
+def complaint(folder: Path, url: str = "") -> str:
     with pytest.raises(SetupError) as caught:
-        open_home(folder)
+        open_home(folder, url)
     return str(caught.value)
 
 
@@ -55,7 +55,7 @@ def test_a_home_of_a_newer_version_is_refused_and_left_as_it_is(home: Home) -> N
     newer = home_meta.update().values(value=str(SCHEMA_VERSION + 1))
     with home.writing() as connection:
         connection.execute(newer)
-    message = complaint(home.folder)
+    message = complaint(home.folder, home.url)
     assert f"was made by a newer version (schema {SCHEMA_VERSION + 1}; this one knows {SCHEMA_VERSION})" in message
     assert "Update ratchet, or choose another folder with --home" in message
 
@@ -86,7 +86,8 @@ def test_a_database_that_was_damaged_in_the_middle_is_named_when_it_is_read(tmp_
     again.close()
 
 
-def test_a_full_disk_is_one_clear_error_and_what_was_saved_stays_readable(home: Home) -> None:
+def test_a_full_disk_is_one_clear_error_and_what_was_saved_stays_readable(sqlite_home: Home) -> None:
+    home = sqlite_home
     [address] = ContentStore(home).put("saved before")
     event.listen(home.engine, "connect", lambda raw, _record: raw.execute("PRAGMA max_page_count=1"))
     home.close()
@@ -95,7 +96,8 @@ def test_a_full_disk_is_one_clear_error_and_what_was_saved_stays_readable(home: 
     assert ContentStore(home).get(address) == "saved before"
 
 
-def test_a_database_that_stays_locked_is_worth_another_try(home: Home) -> None:
+def test_a_database_that_stays_locked_is_worth_another_try(sqlite_home: Home) -> None:
+    home = sqlite_home
     event.listen(home.engine, "connect", lambda raw, _record: raw.execute("PRAGMA busy_timeout=1"))
     home.close()
     other = sqlite3.connect(home.folder / "ratchet.db")

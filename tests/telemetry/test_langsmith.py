@@ -142,7 +142,7 @@ def test_a_trace_that_is_sent_twice_is_one(tmp_path: Path, monkeypatch: pytest.M
     with LangSmithServer().serving() as server:
         summary, _, _ = traced(tmp_path, server, monkeypatch, tasks=1)
     home = open_home(tmp_path / "home")
-    again = tree_at(home.folder, ContentStore(home), summary.episodes[0][1]["episode_id"])
+    again = tree_at(home, ContentStore(home), summary.episodes[0][1]["episode_id"])
     home.close()
     assert {span.span_id for span in again} == set(server.runs)
 

@@ -1,0 +1,95 @@
+"""Checkpoints in the home's PostgreSQL database: connections of their own, since their commits may be lazy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.checkpoint.postgres._internal import get_connection
+from psycopg.rows import DictRow, dict_row, tuple_row
+from psycopg_pool import ConnectionPool
+
+from storage.engine import RESTART_S, Home, lock_key
+from storage.postgres import POOL_SIZE, connect, prepare
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A value on its way to the blobs."""
+
+    value: str | float
+
+
+class WholeSaver(PostgresSaver):
+    """LangGraph's saver, in which every value goes through the serialiser.
+
+    The stock one writes texts and numbers of top-level channels as JSON: 1e16 comes back as a whole number, infinity
+    and NUL are refused, and an encrypting serialiser never sees them.
+    """
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Save a checkpoint."""
+        values = checkpoint["channel_values"]
+        kept = {name: _Kept(value) if isinstance(value, str | float) else value for name, value in values.items()}
+        return super().put(config, {**checkpoint, "channel_values": kept}, metadata, new_versions)
+
+    def _dump_blobs(
+        self, thread_id: str, checkpoint_ns: str, values: dict[str, Any], versions: ChannelVersions
+    ) -> list[tuple[str, str, str, str, str, bytes | None]]:
+        plain = {name: value.value if isinstance(value, _Kept) else value for name, value in values.items()}
+        return super()._dump_blobs(thread_id, checkpoint_ns, plain, versions)
+
+
+class CheckpointPool:
+    """The connections on which all savers of a process work. The tables are made, or brought up to date, first.
+
+    `synchronous_commit` is off here and here alone: only a crash of the server itself may drop the last commits, and
+    then episodes go on from a checkpoint that is a moment older.
+    """
+
+    def __init__(self, home: Home) -> None:
+        with home.naming_errors():
+            set_up(home.url)
+        self.pool: ConnectionPool[psycopg.Connection[DictRow]] = ConnectionPool(
+            home.url,
+            kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row, "client_encoding": "utf8"},
+            min_size=1,
+            max_size=POOL_SIZE,
+            timeout=RESTART_S,
+            reconnect_timeout=RESTART_S,
+            configure=_configure,
+            check=ConnectionPool.check_connection,
+            open=True,
+            name="ratchet-checkpoints",
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.pool.close()
+
+
+def set_up(url: str) -> None:
+    """Make LangGraph's tables, or bring them up to date; processes take turns."""
+    with connect(url, autocommit=True, row_factory=dict_row) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [lock_key("schema")])
+        PostgresSaver(connection).setup()
+
+
+def query_rows(saver: PostgresSaver, query: LiteralString, parameters: Sequence[Any] = ()) -> list[Any]:
+    """Return the rows that a query on a saver's tables finds."""
+    with get_connection(saver.conn) as connection, connection.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(query, parameters).fetchall()
+
+
+def _configure(connection: psycopg.Connection[Any]) -> None:
+    prepare(connection)
+    connection.execute("SET synchronous_commit TO off")
