@@ -11,14 +11,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from checkpoints.savers import close_saver, open_saver
 from cli.tables import stdout_console
 from models.names import PROVIDERS
+from runtime.homes import home_of
 from runtime.settings import Settings, load_settings
 from sandbox.doctor import examine
 from sandbox.local import LocalSandbox
 from sandbox.protocol import Job, Limits
 from state.errors import RatchetError
-from storage.engine import open_home
+from storage.engine import make_folder, server_version
+from storage.migrations import SCHEMA_VERSION
 
 Level: TypeAlias = Literal["ok", "note", "problem"]
 LOW_DISK_BYTES = 500 * 1024 * 1024
@@ -49,8 +52,8 @@ def examine_machine(home: Path | None, *, as_json: bool) -> int:
 
 
 def _checks(settings: Settings) -> Iterator[Check]:
-    for name, check in (("python", _python), ("home", _home), ("disk", _disk), ("sandbox", _sandbox)):
-        yield _guarded(name, check, settings)
+    for check in (_python, _home, _database, _disk, _sandbox):
+        yield _guarded(check.__name__[1:], check, settings)
     for layer, active, detail in examine():
         yield Check(f"  {layer}", "ok" if active else "note", detail)
     for provider, (variable, _) in PROVIDERS.items():
@@ -75,9 +78,18 @@ def _python(_settings: Settings) -> tuple[Level, str]:
 
 
 def _home(settings: Settings) -> tuple[Level, str]:
-    home = open_home(settings.home)
-    home.close()
+    make_folder(settings.home)
     return "ok", f"{settings.home.resolve()} can be written"
+
+
+def _database(settings: Settings) -> tuple[Level, str]:
+    home = home_of(settings)
+    try:
+        close_saver(open_saver(home))
+        where = f"{home.name}: " if home.url else ""
+        return "ok", f"{where}{server_version(home)}, schema {SCHEMA_VERSION}"
+    finally:
+        home.close()
 
 
 def _disk(settings: Settings) -> tuple[Level, str]:

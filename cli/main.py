@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.checkpoints import app as checkpoints_app
+from cli.database import app as database_app
 from cli.exits import EXIT_DONE, EXIT_NO_RESULT, EXIT_STOPPED, EXIT_USAGE
 from cli.memory import app as memory_app
 from cli.options import (
@@ -76,6 +77,7 @@ app = typer.Typer(
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(memory_app, name="memory")
 app.add_typer(checkpoints_app, name="checkpoints")
+app.add_typer(database_app, name="db")
 
 
 def _print_version(wanted: bool) -> None:

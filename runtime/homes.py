@@ -5,9 +5,9 @@ from state.errors import SetupError
 from storage.engine import DATABASE_FILE, Home, open_home
 
 
-def home_of(settings: Settings) -> Home:
-    """Open, or make, the home of the settings; raises SetupError when that cannot be."""
-    return open_home(settings.home, settings.database_url.get_secret_value())
+def home_of(settings: Settings, *, upgrade: bool | None = None) -> Home:
+    """Open, or make, the home of the settings (`storage.engine.open_home`); raises SetupError when that cannot be."""
+    return open_home(settings.home, settings.database_url.get_secret_value(), upgrade=upgrade)
 
 
 def known_home_of(settings: Settings) -> Home:

@@ -52,6 +52,8 @@ class Home:
         """Of the PostgreSQL database, password included: never print it; "" for SQLite."""
         self.name = str(folder)
         """What to call it in messages."""
+        self.found_version = 0
+        """Of the tables, when it was opened; 0: they were made."""
         self._writers: deque[Connection] = deque()  # idle: giving one back to the pool costs as much as a short insert
         self._shared: dict[str, Closable] = {}
         self._lock = threading.Lock()
@@ -132,11 +134,11 @@ def open_home(folder: Path, url: str = "", *, upgrade: bool | None = None) -> Ho
     Raises SetupError when the folder cannot be written, the database is damaged or out of reach, or belongs to
     another version of the product that this one cannot bring up to date.
     """
-    _make_folder(folder)
+    make_folder(folder)
     home = _on_postgres(folder, url) if url else _on_sqlite(folder)
     try:
         with home.writing(alone="schema") as connection:
-            migrate(connection, home.name, upgrade=not url if upgrade is None else upgrade)
+            home.found_version = migrate(connection, home.name, upgrade=not url if upgrade is None else upgrade)
     except BaseException:
         home.close()
         raise
@@ -144,7 +146,8 @@ def open_home(folder: Path, url: str = "", *, upgrade: bool | None = None) -> Ho
     return home
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make the folder of a home; raises SetupError when nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".write-probe-{os.getpid()}"
@@ -278,6 +281,14 @@ def rewrite(home: Home, tables: Iterable[str]) -> None:
     """
     for table in tables:
         _maintain(home, f"VACUUM (FULL, ANALYZE) {table}")
+
+
+def server_version(home: Home) -> str:
+    """Return the name and version of the database program."""
+    if not home.url:
+        return f"SQLite {sqlite3.sqlite_version}"
+    with home.reading() as connection:
+        return "PostgreSQL " + str(connection.exec_driver_sql("SHOW server_version").scalar_one())
 
 
 def _maintain(home: Home, statement: str) -> None:
