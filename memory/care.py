@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, delete, func, select
 
-from memory.blame import blamed
 from memory.clusters import Clustering, clustered
 from memory.consolidation import GROUP, Summariser, Summary, in_words, summaries_of
 from memory.credit import Shown, uses_of
@@ -20,7 +19,6 @@ from memory.lifecycle import (
     Track,
     note_uses,
     retention,
-    shown_beside,
     tracks,
 )
 from memory.recall import Recall
@@ -74,15 +72,10 @@ class Care:
 
     def retire(self) -> None:
         """Archive what lowers the rewards of the episodes that it is shown to."""
-        seen, home = self._seen(), self.records.home
-        suspects = [memory_id for memory_id, track in self._tracks(seen).items() if track.hurts]
-        found = blamed(tracks(home, shown_beside(home, suspects, self.now), self.now))
-        in_sight = {record.memory_id for record in seen}
-        moves: Moves = {
-            memory_id: ("archived", f"hurts: {track.mean:+.2f} over {len(track.advantages)} uses")
-            for memory_id, track in found.items()
-            if memory_id in in_sight
-        }
+        moves: Moves = {}
+        for memory_id, track in self._tracks(self._seen()).items():
+            if track.hurts:
+                moves[memory_id] = "archived", f"hurts: {track.mean:+.2f} over {len(track.advantages)} uses"
         self._make(moves, "retire")
 
     def thin(self) -> None:

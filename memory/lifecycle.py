@@ -2,8 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, true
 
@@ -22,7 +22,8 @@ KEPT_IMPORTANCE = 0.9  # what a user or an agent said, and matters this much, ne
 EPISODE_S = 3_600.0  # what a train episode counts for: inside a run, time is what happens in it
 LEAST_USES = 8  # nothing is concluded from fewer rewards
 LAST_USES = 64  # rewards per memory and run that are kept: what a memory was worth long ago says little
-DOUBT = 0.05  # how often, at most, a memory that changes nothing may ever be found to hurt
+# How often, at most, a memory that changes nothing may ever be found to hurt: docs/memory.md#sequence
+DOUBT = 0.05
 MIXING = 3.0  # the bound is tightest at eight times as many uses
 
 
@@ -56,13 +57,12 @@ class Track:
 
     uses: int = 0
     age: float = math.inf  # since the last use
-    # by episode: reward minus what such an episode gets without the memory, each in [-1, 1]
-    advantages: Mapping[str, float] = field(default_factory=dict)
+    advantages: tuple[float, ...] = ()  # reward minus what such an episode gets without the memory, each in [-1, 1]
 
     @property
     def mean(self) -> float:
         """Return the mean advantage, 0 before the first reward."""
-        return sum(self.advantages.values()) / len(self.advantages) if self.advantages else 0.0
+        return sum(self.advantages) / len(self.advantages) if self.advantages else 0.0
 
     @property
     def spread(self) -> float:
@@ -70,7 +70,7 @@ class Track:
 
         One success and one failure are imagined on top: without them, three equal rewards would be certainty.
         """
-        squares = sum((value - self.mean) ** 2 for value in self.advantages.values()) + 2 * 0.25
+        squares = sum((value - self.mean) ** 2 for value in self.advantages) + 2 * 0.25
         return math.sqrt(squares / (len(self.advantages) + 2))
 
     @property
@@ -105,10 +105,6 @@ class Track:
     def hurts(self) -> bool:
         """Tell whether the rewards say with confidence that the memory lowers them."""
         return len(self.advantages) >= LEAST_USES and self.highest < 0
-
-    def without(self, episodes: Set[str]) -> "Track":
-        """Return the track without what the episodes say."""
-        return replace(self, advantages={one: value for one, value in self.advantages.items() if one not in episodes})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,27 +153,16 @@ def tracks(home: Home, memory_ids: Sequence[str], now: Now) -> dict[str, Track]:
     """Return what each memory was used for, as far as is in sight; those never used are left out."""
     found: dict[str, Track] = {}
     c = memory_uses.c
-    query = select(c.memory_id, c.cause, c.reward, c.baseline, c.run_id, c.batch, c.at).where(_known(now.sight))
+    query = select(c.memory_id, c.reward, c.baseline, c.run_id, c.batch, c.at).where(_known(now.sight))
     with home.reading() as connection:
         for part in _parts(memory_ids):
             chosen = query.where(c.memory_id.in_(part)).order_by(c.memory_id, c.cause)
-            for memory_id, cause, reward, baseline, *place in connection.execute(chosen):
+            for memory_id, reward, baseline, *place in connection.execute(chosen):
                 old = found.get(memory_id, Track())
-                gained = {} if reward is None or baseline is None else {cause: reward - baseline}
+                gained = () if reward is None or baseline is None else (reward - baseline,)
                 age = min(old.age, now.age(*place))
-                found[memory_id] = Track(old.uses + 1, age, {**old.advantages, **gained})
+                found[memory_id] = Track(old.uses + 1, age, (*old.advantages, *gained))
     return found
-
-
-def shown_beside(home: Home, memory_ids: Sequence[str], now: Now) -> list[str]:
-    """Return the ids of memories that the same episodes were shown as these, themselves included; sorted."""
-    c, other = memory_uses.c, memory_uses.alias()
-    found: set[str] = set()
-    query = select(c.memory_id).distinct().join(other, other.c.cause == c.cause).where(_known(now.sight))
-    with home.reading() as connection:
-        for part in _parts(memory_ids):
-            found |= set(connection.execute(query.where(other.c.memory_id.in_(part))).scalars())
-    return sorted(found)
 
 
 def count_uses(home: Home, sight: Sight) -> int:
