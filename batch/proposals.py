@@ -46,7 +46,8 @@ class ProposedTasks:
     series: str
     lines: list[dict[str, Any]]
     progress: ProposalProgress
-    file: Path
+    file: Path | None
+    """None in an encrypted home, where nothing is written in plain text."""
 
 
 def known_tasks_of(names: Sequence[str]) -> list[Task]:
@@ -83,6 +84,8 @@ def plan_series(wanted: Wanted, known: Sequence[Task], services: Services) -> Se
 def propose_tasks(series: SeriesRef, services: Services, events: Sink = ignore) -> ProposedTasks:
     """Drive the series to its end, or on from where it was stopped, and write its task file.
 
+    In an encrypted home it writes none.
+
     Raises SetupError when another process works on it, TransientError when the model or a sandbox stays down.
     """
     folder = services.settings.home / "proposals" / series["series"]
@@ -103,13 +106,13 @@ def propose_tasks(series: SeriesRef, services: Services, events: Sink = ignore) 
             close_saver(saver)
         state = cast("ProposalState", end)
         lines = lines_at(state["admitted"], context)
-        file = _written(lines, folder / TASK_FILE)
+        file = written(lines, folder / TASK_FILE) if services.home.seal is None else None
         return ProposedTasks(series=series["series"], lines=lines, progress=state["progress"], file=file)
     finally:
         lease.release()
 
 
-def _written(lines: Sequence[dict[str, Any]], file: Path) -> Path:
+def written(lines: Sequence[dict[str, Any]], file: Path) -> Path:
     """Write the task file in one piece."""
     temporary = file.with_suffix(".part")
     temporary.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite import SqliteSaver
-from sqlalchemy import String, Text, delete, select
+from sqlalchemy import delete, select
 
 from checkpoints.history import waiting_nodes
 from checkpoints.savers import Saver
@@ -118,7 +118,7 @@ def addresses_in_rows(home: Home) -> set[str]:
     found: set[str] = set()
     with home.reading() as connection:
         for table in metadata.sorted_tables:
-            columns = [column for column in table.columns if isinstance(column.type, String | Text)]
+            columns = [column for column in table.columns if holds_text(column)]
             if table is not contents and columns:
                 for row in connection.execute(select(*columns)):
                     found |= {address for text in row if text for address in ADDRESS.findall(text)}

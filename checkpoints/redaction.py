@@ -11,6 +11,7 @@ from checkpoints.savers import BUSY_TIMEOUT_S, CHECKPOINT_FILE, TABLES, checkpoi
 from state.errors import TransientError
 from storage.engine import Home, rewrite
 from storage.redaction import forms_of, redacted
+from storage.sealing import Seal
 
 # (table, key, column of the encoding, column of the bytes)
 _BLOBS = (
@@ -56,7 +57,7 @@ def redact_checkpoints(home: Home, texts: Sequence[str], *, wait_s: float = BUSY
         try:
             connection.execute("PRAGMA secure_delete=ON")  # freed bytes are overwritten at once
             connection.execute("BEGIN IMMEDIATE")
-            changed = sum(_redact_column(connection, texts, *blob) for blob in _BLOBS)
+            changed = sum(_redact_column(connection, home.seal, texts, *blob) for blob in _BLOBS)
             connection.execute("COMMIT")
             connection.execute("VACUUM")
             ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -88,9 +89,13 @@ def _redact_column(connection: sqlite3.Connection, texts: Sequence[str], *names:
         return 0
     forms = _forms(texts)
     rows = connection.execute(f"SELECT {key}, {encoding}, {column} FROM {table}")  # noqa: S608 - constants above
-    found = [row for row in rows if any(form in _bytes(row[2]) for form in forms)]
+    opened = ((number, kind, _opened(seal, kind, stored)) for number, kind, stored in rows)
+    found = [row for row in opened if any(form in row[2] for form in forms)]
     for number, kind, stored in found:
-        clean = _ENCODINGS.get(kind, _plain)(_bytes(stored), texts)
+        encoding, encrypted, _ = str(kind).partition("+")
+        clean = _ENCODINGS.get(encoding, _plain)(stored, texts)
+        if seal is not None and encrypted:
+            _, clean = seal.encrypt(clean)
         connection.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", [clean, number])  # noqa: S608
     return len(found)
 

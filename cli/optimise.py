@@ -54,7 +54,8 @@ def optimise_prompts(name: str, settings: Settings, loaded: LoadedTasks, wish: W
             print_optimisation_json(summary)
         else:
             print_optimisation(summary, report)
-        write_optimisation_report(summary, report)
+        if report is not None:
+            write_optimisation_report(summary, report)
         return 0
     finally:
         services.close()
@@ -78,11 +79,11 @@ def origin_of(text: str) -> tuple[str, int]:
     return origin, int(number)
 
 
-def _run(plan: OptimisationPlan, services: Services, fork_of: str) -> tuple[OptimisationSummary, Path]:
+def _run(plan: OptimisationPlan, services: Services, fork_of: str) -> tuple[OptimisationSummary, Path | None]:
     tracker = ProgressTracker()
     run = OptimisationRun(plan, services, tracker)
     try:
-        log_to(run.folder / "run.log")
+        log_to(run.folder / "run.log", services.home)
         if fork_of:
             fork(run, *origin_of(fork_of))
         if run.is_finished():
@@ -97,7 +98,7 @@ def _run(plan: OptimisationPlan, services: Services, fork_of: str) -> tuple[Opti
     finally:
         run.close()
     summary = summarise_optimisation(services.ledger, services.optimisations, services.prompts, plan.run_id)
-    return summary, run.folder / REPORT_FILE
+    return summary, run.folder / REPORT_FILE if services.home.seal is None else None
 
 
 def _print_estimate(plan: OptimisationPlan, services: Services, *, as_json: bool) -> None:

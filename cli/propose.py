@@ -8,7 +8,7 @@ from statistics import fmean
 from rich import box
 from rich.table import Table
 
-from batch.proposals import ProposedTasks, Wanted, known_tasks_of, plan_series, propose_tasks
+from batch.proposals import ProposedTasks, Wanted, known_tasks_of, plan_series, propose_tasks, written
 from cli.tables import counted, home_option, stdout_console
 from runtime.build import open_services
 from runtime.settings import Settings
@@ -32,12 +32,10 @@ def propose(wanted: Wanted, settings: Settings, known: list[str], *, out: Path |
         result = propose_tasks(series, services, _tell)
     finally:
         services.close()
-    file = result.file
-    if out is not None:
-        out.write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
-        file = out
+    file = written(result.lines, out) if out is not None else result.file
     if as_json:
-        print(json.dumps({"series": result.series, "file": str(file), **result.progress}, ensure_ascii=False))
+        named = {"series": result.series, "file": str(file) if file else None}
+        print(json.dumps({**named, **result.progress}, ensure_ascii=False))
     else:
         _print(result, wanted, file, home_option(settings.home))
     return 0 if len(result.lines) == wanted.count else 1
@@ -50,7 +48,7 @@ def _tell(event: Event) -> None:
         print(line, file=sys.stderr)
 
 
-def _print(result: ProposedTasks, wanted: Wanted, file: Path, home: str) -> None:
+def _print(result: ProposedTasks, wanted: Wanted, file: Path | None, home: str) -> None:
     console = stdout_console()
     progress = result.progress
     table = Table(title=f"{result.series}: {counted(progress['proposed'], 'proposal')}", box=box.SIMPLE_HEAD)
@@ -65,5 +63,8 @@ def _print(result: ProposedTasks, wanted: Wanted, file: Path, home: str) -> None
         console.print(f"Mean pass rate of the admitted ones: {fmean(rates):.2f} ({wanted.tries} tries each)")
     if len(result.lines) < wanted.count:
         console.print("Fewer than asked for: allow more proposals with --most, or try another --seed.")
+    if file is None:
+        console.print("Tasks: kept in the encrypted home. The same command with --out FILE writes them to a file.")
+        return
     console.print(f"Tasks: {file}", soft_wrap=True)
     console.print(f"Learn from them: ratchet run {file}{home}", soft_wrap=True)

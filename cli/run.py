@@ -20,7 +20,10 @@ from runtime.build import open_services
 from runtime.settings import Settings
 from state.errors import BudgetError, StoppedError
 from state.redaction import redacted
+from storage.engine import Home
 from tasks.load import LoadedTasks
+
+OUR_LOGGERS = frozenset({"batch", "checkpoints", "memory", "telemetry"})  # whose messages are constants
 
 
 class Stoppable(Protocol):
@@ -42,7 +45,7 @@ def run_tasks(name: str, settings: Settings, loaded: LoadedTasks, *, as_json: bo
         tracker = ProgressTracker()
         learning = LearningRun(plan, services, tracker)
         try:
-            log_to(learning.folder / "run.log")
+            log_to(learning.folder / "run.log", services.home)
             if learning.is_finished():
                 print(f"{plan.run_id} has finished already; this is its report", file=sys.stderr)
             else:
@@ -58,12 +61,13 @@ def run_tasks(name: str, settings: Settings, loaded: LoadedTasks, *, as_json: bo
         finally:
             learning.close()
         summary = summarise(services.ledger, plan.run_id)
-        report = learning.folder / REPORT_FILE
+        report = learning.folder / REPORT_FILE if services.home.seal is None else None
         if as_json:
             print_json(summary, report)
         else:
             print_summary(summary, report, settings.home)
-        write_report(summary, report, home_option(settings.home))  # last: a full disk must not cost the tables
+        if report is not None:
+            write_report(summary, report, home_option(settings.home))  # last: a full disk must not cost the tables
         return 1 if summary.failures else 0
     finally:
         services.close()
@@ -77,10 +81,21 @@ class _Redacting(logging.Formatter):
         return redacted(super().format(record))
 
 
-def log_to(path: Path) -> None:
+class _Wordless(logging.Formatter):
+    """Leaves out everything that may quote somebody: fields, messages of errors, and others' messages."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line that is written: our messages are constants."""
+        ours = record.name.partition(".")[0] in OUR_LOGGERS
+        raised = f": {record.exc_info[0].__name__}" if record.exc_info and record.exc_info[0] else ""
+        return f"{self.formatTime(record)} {record.levelname} {record.name} {record.msg if ours else ''}{raised}"
+
+
+def log_to(path: Path, home: Home) -> None:
     """Send our log to the run's folder: the terminal is for progress and results."""
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(_Redacting("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    whole = _Redacting("%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler.setFormatter(whole if home.seal is None else _Wordless())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

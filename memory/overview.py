@@ -54,7 +54,7 @@ def stats(records: Records, recall: Recall, scope: Scope) -> dict[str, Any]:
         "caches": {name: {"rate": round(r.rate, 3), "asked": r.hits + r.misses} for name, r in sorted(caches.items())},
         "disk": _disk(records.home),
         "vectors": _vectors(records.home),
-        "mirror": _mirror(recall),
+        "mirror": _mirror(records.home, recall),
     }
 
 
@@ -81,7 +81,9 @@ def _vectors(home: Home) -> dict[str, int]:
         return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _mirror(recall: Recall) -> str:
+def _mirror(home: Home, recall: Recall) -> str:
+    if home.seal is not None:
+        return "not used: the home is encrypted, and Chroma's files would not be"
     if recall.mirror is None:
         return "not used: the setting `embedder` names no embedder"
     if not recall.mirror.folder.exists():

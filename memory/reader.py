@@ -22,7 +22,11 @@ _CHANGED = Prepared(
 )
 _COLUMNS = [column.name for column in memories.columns]
 _RECORDS = {
-    count: Prepared(select(memories).where(memories.c.memory_id.in_([bindparam(f"id_{n}") for n in range(count)])))
+    count: Prepared(
+        select(memories).where(
+            memories.c.memory_id.in_([bindparam(f"id_{n}", type_=memories.c.memory_id.type) for n in range(count)])
+        )
+    )
     for count in (1, 3, 10, _CHUNK)
 }
 
@@ -84,4 +88,4 @@ class Reader:
 
     def _rows(self, statement: Prepared, parameters: dict[str, Any]) -> Sequence[Any]:
         self._cursor.execute(*statement.for_driver(self._dialect, parameters))
-        return self._cursor.fetchall()
+        return statement.opened(self._dialect, self._cursor.fetchall())

@@ -71,7 +71,8 @@ class Recall:
     ) -> None:
         self._home = home
         self._embeddings = embeddings
-        self.mirror = ChromaMirror(home) if embeddings else None
+        # an encrypted home has no mirror: vectors lie open in Chroma's files, and say much about their texts
+        self.mirror = ChromaMirror(home) if embeddings and home.seal is None else None
         self._now = now
         self._reader = Reader(home)
         self.worth = Worth(home)

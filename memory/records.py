@@ -77,10 +77,9 @@ class Records:
 
     def named(self, beginning: str, *, limit: int = 10) -> list[str]:
         """Return the ids, of memories that exist or once did, that begin so; sorted."""
-        c = memory_log.c
-        query = select(c.memory_id).distinct().where(c.memory_id.startswith(beginning, autoescape=True))
-        with self.home.reading() as connection:
-            return list(connection.execute(query.order_by(c.memory_id).limit(limit)).scalars())
+        with self.home.reading() as connection:  # all of them: encrypted ids have no beginnings
+            known = connection.execute(select(memory_log.c.memory_id).distinct()).scalars()
+            return sorted(memory_id for memory_id in known if memory_id.startswith(beginning))[:limit]
 
     def scopes(self) -> dict[Scope, int]:
         """Return how many memories there are by exact scope, the largest first."""
@@ -107,9 +106,9 @@ class Records:
     def linked(self, memory_id: str, relation: str) -> list[str]:
         """Return the ids of what a memory summarises or supersedes, sorted."""
         c = memory_links.c
-        query = select(c.target).where(c.source == memory_id, c.relation == relation).order_by(c.target)
+        query = select(c.target).where(c.source == memory_id, c.relation == relation)
         with self.home.reading() as connection:
-            return list(connection.execute(query).scalars())
+            return sorted(connection.execute(query).scalars())
 
     def first_break(self) -> int | None:
         """Return the sequence at which the audit trail was tampered with, None when it is whole."""

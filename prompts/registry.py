@@ -213,5 +213,5 @@ class PromptRegistry:
 
 
 def _version(row: Row[Any]) -> PromptVersion:
-    decoded = {name: json.loads(getattr(row, name)) for name in ("components", "parents", "evidence")}
+    decoded = {name: json.loads(getattr(row, name) or "{}") for name in ("components", "parents", "evidence")}
     return PromptVersion(**{**row._mapping, **decoded})  # type: ignore[typeddict-item]

@@ -27,7 +27,8 @@ from state.role import Role
 from state.task import SPLITS, Split
 
 SETTINGS_FILE = Path("ratchet.toml")
-OTHER_VARIABLES: frozenset[str] = frozenset()  # RATCHET_ variables that are no settings, such as keys
+# RATCHET_ variables that are no settings, named in storage.keys, whose import takes longer than help may.
+OTHER_VARIABLES = frozenset({"RATCHET_ENCRYPTION_KEY", "RATCHET_NEW_ENCRYPTION_KEY"})
 ENV_FILE = Path(".env")
 ENV_PREFIX = "RATCHET_"
 # What a run's results do not depend on: the same run may be continued with other values of these.

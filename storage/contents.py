@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from state.errors import RatchetError
 from storage.engine import Home, in_order, insert_new
 from storage.prepared import driver_text
+from storage.sealing import closed_rows
 from storage.tables import contents
 
 KEPT_CHARACTERS = 8_000_000  # of texts at hand: what an episode stored, its later stages read without a query

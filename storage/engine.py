@@ -19,8 +19,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from state.errors import RatchetError, SetupError, TransientError
+from storage.keys import given_key
 from storage.migrations import migrate
 from storage.prepared import driver_text
+from storage.sealing import Seal, closed_rows, seal_of
 
 DATABASE_FILE = "ratchet.db"
 BUSY_TIMEOUT_S = 30  # several processes share one file: wait rather than fail
@@ -59,6 +61,11 @@ class Home:
         self._lock = threading.Lock()
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._patience_s = 0.0  # while it is being opened, a server that is away is the user's to start
+
+    @property
+    def seal(self) -> Seal | None:
+        """What encrypts it; None where it is not encrypted."""
+        return seal_of(self.engine.dialect)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -173,6 +180,7 @@ def _on_sqlite(folder: Path) -> Home:
         URL.create("sqlite", database=str(folder / DATABASE_FILE)),  # no text: a folder's name may hold ? and %
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
         pool_size=0,  # no limit: as many connections as there are threads at work
+        hide_parameters=True,  # in errors: they are somebody's words
     )
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from sqlalchemy import Connection, inspect, select
 
 from state.errors import SetupError
+from storage.keys import begin_encryption, opened_seal
+from storage.sealing import use_seal
 from storage.tables import (
     cached_answers,
     home_meta,
@@ -51,6 +53,7 @@ MIGRATIONS: list[Callable[[Connection], None]] = [
     _model_use,
     metadata.create_all,  # forks, questions
     _memory_care,
+    lambda _connection: None,  # homes may be encrypted: versions before this one would write plain texts into them
 ]
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 

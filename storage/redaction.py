@@ -8,9 +8,10 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, String, Table, func, select, tuple_, update
+from sqlalchemy import Column, Connection, Table, func, select, tuple_, update
 
 from storage.engine import Home
+from storage.sealing import holds_text
 from storage.tables import contents, metadata
 
 FORGOTTEN = "[forgotten]"
@@ -52,7 +53,7 @@ def redact_rows(connection: Connection, texts: Sequence[str], *, spared: Sequenc
         _redact_column(connection, table, column, texts)
         for table in metadata.sorted_tables
         for column in table.columns
-        if table not in (*spared, contents) and isinstance(column.type, String) and not column.primary_key
+        if table not in (*spared, contents) and holds_text(column) and not column.primary_key
     )
     return changed + _redact_contents(connection, texts)
 

@@ -1,16 +1,20 @@
-"""Tables of the relational home. Capabilities import them and build their own queries."""
+"""Tables of the relational home. Capabilities import them and build their own queries.
+
+Columns that may hold somebody's words are sealed or blinded (storage/sealing.py): docs/encryption.md lists the others.
+"""
 
 from sqlalchemy import (
     Column,
     Float,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
 )
+
+from storage.sealing import Blinded, SealedBytes, SealedText
 
 metadata = MetaData()
 
@@ -24,15 +28,15 @@ home_meta = Table(
 contents = Table(
     "contents",
     metadata,
-    Column("digest", String(64), primary_key=True),  # of the uncompressed text
-    Column("body", LargeBinary, nullable=False),  # zlib
+    Column("digest", Blinded("digest"), primary_key=True),  # of the uncompressed text
+    Column("body", SealedBytes("contents.body"), nullable=False),  # zlib
 )
 
 runs = Table(
     "runs",
     metadata,
     Column("run_id", String(64), primary_key=True),
-    Column("settings", Text, nullable=False),  # JSON
+    Column("settings", SealedText("runs.settings"), nullable=False),  # JSON
     Column("status", String(16), nullable=False),  # running, stopped, done
     Column("started_at", Float, nullable=False),  # seconds since the epoch
     Column("ended_at", Float),
@@ -47,8 +51,8 @@ episodes = Table(
     Column("prompt_set", String(64), nullable=False),
     Column("memory_snapshot", String(64), nullable=False),
     Column("split", String(16), nullable=False),
-    Column("task_id", Text, nullable=False),
-    Column("task", String(64), nullable=False),  # the task's digest
+    Column("task_id", SealedText("episodes.task_id"), nullable=False),
+    Column("task", Blinded("digest"), nullable=False),  # the task's digest
     Column("repeat", Integer, nullable=False),
     Column("model", Text, nullable=False),
     Column("conditions", String(64), nullable=False),  # digest of attempts, limits, seed, rewards, graph version
@@ -56,8 +60,8 @@ episodes = Table(
     Column("solved", Integer, nullable=False),  # 0 or 1: the final attempt did
     Column("attempts", Integer, nullable=False),
     Column("reward", Float, nullable=False),  # in [0, 1]
-    Column("components", Text, nullable=False),  # JSON: name -> value in [0, 1]
-    Column("outcome", Text, nullable=False),  # JSON: status, tests passed and total, error, content addresses
+    Column("components", SealedText("episodes.components"), nullable=False),  # JSON: name -> value in [0, 1]
+    Column("outcome", SealedText("episodes.outcome"), nullable=False),  # JSON: status, counts, addresses
     Column("prompt_tokens", Integer, nullable=False),
     Column("completion_tokens", Integer, nullable=False),
     Column("cost_usd", Float),  # None where the price is unknown
@@ -84,11 +88,11 @@ failures = Table(
     metadata,
     Column("episode_id", String(64), primary_key=True),
     Column("run_id", String(64), primary_key=True),
-    Column("task_id", Text, nullable=False),
-    Column("spec", Text, nullable=False),  # JSON: what to run again
+    Column("task_id", SealedText("failures.task_id"), nullable=False),
+    Column("spec", SealedText("failures.spec"), nullable=False),  # JSON: what to run again
     Column("phase", String(32), nullable=False),
     Column("position", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", SealedText("failures.reason"), nullable=False),
     Column("count", Integer, nullable=False),
     Column("passing", Integer, nullable=False, server_default="1"),  # 1: worth another try later
     Column("failed_at", Float, nullable=False),
@@ -109,8 +113,8 @@ model_use = Table(
 cached_answers = Table(
     "cached_answers",
     metadata,
-    Column("question", String(64), primary_key=True),  # digest of model, messages and sample
-    Column("answer", Text, nullable=False),  # JSON
+    Column("question", Blinded("digest"), primary_key=True),  # digest of model, messages and sample
+    Column("answer", SealedText("cached_answers.answer"), nullable=False),  # JSON
 )
 
 # Traces that were sent to LangSmith, or should have been.
@@ -130,7 +134,7 @@ forks = Table(
     Column("parent", String(64), nullable=False),  # thread that it branched from
     Column("checkpoint_id", String(64), nullable=False),
     Column("node", String(64), nullable=False),  # the first that ran again
-    Column("changes", Text, nullable=False),  # JSON: what was changed, addresses in place of texts
+    Column("changes", SealedText("forks.changes"), nullable=False),  # JSON: what changed, addresses in place of texts
     Column("teaches", Integer, nullable=False),  # 0 or 1: what it learned was remembered
     Column("created_at", Float, nullable=False),
 )
@@ -143,11 +147,11 @@ questions = Table(
     Column("thread_id", String(64), primary_key=True),
     Column("before", String(64), nullable=False),  # the node that waits
     Column("run_id", String(64), nullable=False),
-    Column("task_id", Text, nullable=False),
+    Column("task_id", SealedText("questions.task_id"), nullable=False),
     Column("phase", String(32), nullable=False),  # where in the run its episode belongs
     Column("position", Integer, nullable=False),
     Column("asked_at", Float, nullable=False),
-    Column("answer", Text, nullable=False),  # JSON: the answer and the edits; "" until there is one
+    Column("answer", SealedText("questions.answer"), nullable=False),  # JSON: answer and edits; "" until there is one
     Column("answered_at", Float),
 )
 
@@ -155,34 +159,34 @@ questions = Table(
 memories = Table(
     "memories",
     metadata,
-    Column("memory_id", String(64), primary_key=True),  # digest of scope, kind and cause
+    Column("memory_id", Blinded("memory"), primary_key=True),  # digest of scope, kind and cause
     Column("seq", Integer, nullable=False),  # of the log entry that added it
     Column("changed_seq", Integer, nullable=False),  # of the last log entry about it: indexes follow this
     Column("kind", String(16), nullable=False),  # episodic, semantic, procedural
-    Column("cause", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("entry_point", Text, nullable=False),
-    Column("signature", Text, nullable=False),
+    Column("cause", SealedText("memories.cause"), nullable=False),
+    Column("text", SealedText("memories.text"), nullable=False),
+    Column("code", SealedText("memories.code"), nullable=False),
+    Column("entry_point", SealedText("memories.entry_point"), nullable=False),
+    Column("signature", SealedText("memories.signature"), nullable=False),
     Column("importance", Float, nullable=False),
-    Column("attributes", Text, nullable=False),  # JSON object: what filters see
-    Column("user_scope", String(128), nullable=False),  # "" where a scope is not used
-    Column("project_scope", String(128), nullable=False),
-    Column("agent_scope", String(128), nullable=False),
-    Column("run_scope", String(128), nullable=False),
-    Column("thread", String(128), nullable=False),  # records of one thread, in order, are neighbours
+    Column("attributes", SealedText("memories.attributes"), nullable=False),  # JSON object: what filters see
+    Column("user_scope", Blinded("scope", 256), nullable=False),  # "" where a scope is not used
+    Column("project_scope", Blinded("scope", 256), nullable=False),
+    Column("agent_scope", Blinded("scope", 256), nullable=False),
+    Column("run_scope", Blinded("scope", 256), nullable=False),
+    Column("thread", SealedText("memories.thread"), nullable=False),  # records of one thread, in order, are neighbours
     Column("run_id", String(64), nullable=False),  # the learning run, batch and episode that wrote it first
     Column("batch", Integer, nullable=False),
     Column("episode_id", String(64), nullable=False),
-    Column("digest", String(64), nullable=False),  # of text and code
-    Column("fingerprint", String(64), nullable=False),  # the same for texts that say the same
+    Column("digest", Blinded("digest"), nullable=False),  # of text and code
+    Column("fingerprint", Blinded("digest"), nullable=False),  # the same for texts that say the same
     Column("version", Integer, nullable=False),  # from 1
-    Column("slot", Text, nullable=False),  # digest of the subject and attribute that the text gives a value; "" if none
+    Column("slot", Blinded("digest"), nullable=False),  # digest of what the text gives a value; "" if none
     Column("state", String(16), nullable=False),  # active, consolidated, decayed, archived
     Column("hidden_seq", Integer, nullable=False),  # the change that took it out of default searches; 0 while in them
     Column("hidden_run", String(64), nullable=False),
     Column("hidden_batch", Integer, nullable=False),
-    Column("superseded_by", String(64), nullable=False),
+    Column("superseded_by", Blinded("memory"), nullable=False),
     Column("valid_from", Float, nullable=False),  # seconds since the epoch
     Column("valid_to", Float),  # None while valid
     Column("expires_at", Float),
@@ -200,15 +204,15 @@ memory_log = Table(
     "memory_log",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),  # without gaps, from 1
-    Column("memory_id", String(64), nullable=False),
+    Column("memory_id", Blinded("memory"), nullable=False),
     Column("event", String(16), nullable=False),
     Column("actor", String(64), nullable=False),
-    Column("cause", String(128), nullable=False),
-    Column("before", String(64), nullable=False),  # digest of the text and code, "" where there was none
-    Column("after", String(64), nullable=False),
-    Column("detail", Text, nullable=False),  # JSON object of states, ids and numbers
+    Column("cause", SealedText("memory_log.cause"), nullable=False),
+    Column("before", SealedText("memory_log.before"), nullable=False),  # digest of text and code, "" for none
+    Column("after", SealedText("memory_log.after"), nullable=False),
+    Column("detail", SealedText("memory_log.detail"), nullable=False),  # JSON object of states, ids and numbers
     Column("at", Float, nullable=False),
-    Column("chain", String(64), nullable=False),  # digest of the entry before and of this one
+    Column("chain", SealedText("memory_log.chain"), nullable=False),  # digest of the entry before and of this one
 )
 Index("memory_log_by_memory", memory_log.c.memory_id)
 
@@ -216,11 +220,11 @@ Index("memory_log_by_memory", memory_log.c.memory_id)
 memory_versions = Table(
     "memory_versions",
     metadata,
-    Column("memory_id", String(64), primary_key=True),
+    Column("memory_id", Blinded("memory"), primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("text", Text, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("attributes", Text, nullable=False),
+    Column("text", SealedText("memory_versions.text"), nullable=False),
+    Column("code", SealedText("memory_versions.code"), nullable=False),
+    Column("attributes", SealedText("memory_versions.attributes"), nullable=False),
     Column("replaced_at", Float, nullable=False),
 )
 
@@ -228,7 +232,7 @@ memory_versions = Table(
 memory_origins = Table(
     "memory_origins",
     metadata,
-    Column("memory_id", String(64), primary_key=True),
+    Column("memory_id", Blinded("memory"), primary_key=True),
     Column("run_id", String(64), primary_key=True),
     Column("batch", Integer, nullable=False),
 )
@@ -236,10 +240,10 @@ memory_origins = Table(
 memory_vectors = Table(
     "memory_vectors",
     metadata,
-    Column("memory_id", String(64), primary_key=True),
+    Column("memory_id", Blinded("memory"), primary_key=True),
     Column("embedder", String(64), primary_key=True),
-    Column("digest", String(64), nullable=False),  # of what was embedded
-    Column("vector", LargeBinary, nullable=False),  # float32, little endian
+    Column("digest", Blinded("digest"), nullable=False),  # of what was embedded
+    Column("vector", SealedBytes("memory_vectors.vector"), nullable=False),  # float32, little endian
 )
 
 # Texts that were embedded before, by content.
@@ -247,15 +251,15 @@ embedding_cache = Table(
     "embedding_cache",
     metadata,
     Column("embedder", String(64), primary_key=True),
-    Column("digest", String(64), primary_key=True),
-    Column("vector", LargeBinary, nullable=False),
+    Column("digest", Blinded("digest"), primary_key=True),
+    Column("vector", SealedBytes("embedding_cache.vector"), nullable=False),
 )
 
 # Further learning runs for which a memory is out of default searches: `hidden_*` above has room for the first.
 memory_hidings = Table(
     "memory_hidings",
     metadata,
-    Column("memory_id", String(64), primary_key=True),
+    Column("memory_id", Blinded("memory"), primary_key=True),
     Column("run_id", String(64), primary_key=True),
     Column("batch", Integer, nullable=False),
 )
@@ -264,7 +268,7 @@ memory_hidings = Table(
 memory_uses = Table(
     "memory_uses",
     metadata,
-    Column("memory_id", String(64), primary_key=True),
+    Column("memory_id", Blinded("memory"), primary_key=True),
     Column("cause", String(64), primary_key=True),
     Column("reward", Float),  # in [0, 1]; None where only the use is known
     Column("baseline", Float),  # what such an episode gets without this memory
@@ -280,8 +284,8 @@ memory_groups = Table(
     metadata,
     Column("run_id", String(64), primary_key=True),  # "" outside of a run
     Column("batch", Integer, primary_key=True),
-    Column("memory_id", String(64), primary_key=True),
-    Column("group_id", String(64), nullable=False),  # the id of the memory it formed around
+    Column("memory_id", Blinded("memory"), primary_key=True),
+    Column("group_id", Blinded("memory"), nullable=False),  # the id of the memory it formed around
 )
 
 # What the memory care of a learning run did.
@@ -296,20 +300,22 @@ care_rounds = Table(
 memory_links = Table(
     "memory_links",
     metadata,
-    Column("source", String(64), primary_key=True),
+    Column("source", Blinded("memory"), primary_key=True),
     Column("relation", String(16), primary_key=True),  # summarises, supersedes
-    Column("target", String(64), primary_key=True),
+    Column("target", Blinded("memory"), primary_key=True),
 )
 
 prompt_sets = Table(
     "prompt_sets",
     metadata,
     Column("prompt_set", String(64), primary_key=True),  # digest of its components
-    Column("components", Text, nullable=False),  # JSON: name -> template
-    Column("parents", Text, nullable=False),  # JSON list of prompt set ids
-    Column("author", Text, nullable=False),
+    Column("components", SealedText("prompt_sets.components"), nullable=False),  # JSON: name -> template
+    Column("parents", SealedText("prompt_sets.parents"), nullable=False),  # JSON list of prompt set ids
+    Column("author", SealedText("prompt_sets.author"), nullable=False),
     Column("created_at", Float, nullable=False),
-    Column("evidence", Text, nullable=False, server_default="{}"),  # JSON: the figures on which it was accepted
+    Column(
+        "evidence", SealedText("prompt_sets.evidence"), nullable=False, server_default=""
+    ),  # JSON: figures that it won by
 )
 
 # Which prompt set new runs use: the latest choice that was not withdrawn; without one, the shipped set.
@@ -318,7 +324,7 @@ prompt_choices = Table(
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),  # from 1
     Column("prompt_set", String(64), nullable=False),
-    Column("author", Text, nullable=False),
+    Column("author", Blinded("author", 256), nullable=False),
     Column("chosen_at", Float, nullable=False),
     Column("withdrawn_at", Float),  # None while it counts
 )
@@ -330,7 +336,7 @@ optimisation_steps = Table(
     Column("optimisation", String(64), primary_key=True),
     Column("iteration", Integer, primary_key=True),  # 0: the beginning
     Column("kind", String(16), primary_key=True),  # begin, iteration, end
-    Column("record", Text, nullable=False),  # JSON
+    Column("record", SealedText("optimisation_steps.record"), nullable=False),  # JSON
 )
 
 # What proposers said, so that a proposal which was paid for is read and not asked for again.
@@ -340,8 +346,8 @@ proposals = Table(
     Column("optimisation", String(64), primary_key=True),
     Column("iteration", Integer, primary_key=True),
     Column("proposer", String(128), primary_key=True),
-    Column("components", Text, nullable=False),  # JSON: "components", the changed ones, and "merge"
-    Column("why", Text, nullable=False),  # what it says about itself, or what went wrong
+    Column("components", SealedText("proposals.components"), nullable=False),  # JSON: changed ones, and "merge"
+    Column("why", SealedText("proposals.why"), nullable=False),  # what it says about itself, or what went wrong
     Column("failed", Integer, nullable=False),  # 1: it raised, hung or said nothing usable
     Column("calls", Integer, nullable=False),
     Column("prompt_tokens", Integer, nullable=False),

@@ -62,7 +62,7 @@ def import_threads(bench: Workbench, path: Path) -> tuple[int, int]:
 
     Doing it twice changes nothing. Raises SetupError for a file that is none, or of a newer version, or damaged.
     """
-    _check(bench, path)  # before anything is written; a file may be large, so it is read again for each kind
+    _check(path)  # before anything is written; a file may be large, so it is read again for each kind
     for line in _read(path):
         if line["kind"] == "text" and line.get("redacted"):
             bench.contents.put_redacted(line["address"], line["text"])
@@ -101,7 +101,7 @@ def _lines(bench: Workbench, ids: list[str], threads: list[str], run_ids: list[s
         for point in history(bench.saver, thread_id):
             parts = {"checkpoint": point.checkpoint, "metadata": point.metadata, "writes": point.pending_writes}
             parent = point.parent_config["configurable"]["checkpoint_id"] if point.parent_config else None
-            packed = {name: _packed(bench, part) for name, part in parts.items()}
+            packed = {name: _packed(part) for name, part in parts.items()}
             yield {"kind": "checkpoint", "thread_id": thread_id, "parent": parent, **packed}
     for address, text in texts_at(bench.home, addresses):
         mark = {} if digest_of(text) == address else {"redacted": True}  # by forgetting what it quoted
@@ -117,14 +117,14 @@ def _rows(bench: Workbench, kind: str, values: list[str]) -> Iterator[dict[str, 
         yield from ({"kind": kind, "row": dict(row)} for row in found)
 
 
-def _packed(bench: Workbench, value: Any) -> list[str]:
-    kind, body = bench.saver.serde.dumps_typed(value)
+def _packed(value: Any) -> list[str]:
+    kind, body = PLAIN.dumps_typed(value)
     return [kind, base64.b64encode(body).decode("ascii")]
 
 
 def _put_thread(bench: Workbench, thread_id: str, lines: Sequence[dict[str, Any]]) -> bool:
     """Write a thread's checkpoints; return whether any was new. A thread that went on here by itself stays as it is."""
-    points = [_unpacked(bench, line) for line in lines]
+    points = [_unpacked(line) for line in lines]
     here = {point.checkpoint["id"] for point in history(bench.saver, thread_id)}
     given = {checkpoint["id"] for checkpoint, _, _ in points}
     if not given - here or here - given:
@@ -134,25 +134,24 @@ def _put_thread(bench: Workbench, thread_id: str, lines: Sequence[dict[str, Any]
     return True
 
 
-def _unpacked(bench: Workbench, line: dict[str, Any]) -> tuple[Any, Any, Any]:
-    serde = bench.saver.serde
+def _unpacked(line: dict[str, Any]) -> tuple[Any, Any, Any]:
     checkpoint, metadata, writes = (
-        serde.loads_typed((line[name][0], base64.b64decode(line[name][1], validate=True)))
+        PLAIN.loads_typed((line[name][0], base64.b64decode(line[name][1], validate=True)))
         for name in ("checkpoint", "metadata", "writes")
     )
     return checkpoint, metadata, writes
 
 
-def _check(bench: Workbench, path: Path) -> None:
+def _check(path: Path) -> None:
     for number, line in enumerate(_read(path), 2):
         try:
-            _check_line(bench, line)
+            _check_line(line)
         except (KeyError, IndexError, TypeError, AttributeError, ValueError, NotImplementedError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
             raise SetupError(f"{path} is damaged: line {number}: {reason}. Export it once more") from error
 
 
-def _check_line(bench: Workbench, line: dict[str, Any]) -> None:
+def _check_line(line: dict[str, Any]) -> None:
     """Raise one of the errors that broken data brings about when a line cannot be written as it is."""
     kind = line["kind"]
     if kind == "text":
@@ -162,7 +161,7 @@ def _check_line(bench: Workbench, line: dict[str, Any]) -> None:
         ):
             raise ValueError(f"the text at {line['address']} is another one")
     elif kind == "checkpoint":
-        checkpoint, metadata, writes = _unpacked(bench, line)
+        checkpoint, metadata, writes = _unpacked(line)
         if not isinstance(line["thread_id"], str) or not isinstance(line["parent"], str | None):
             raise ValueError("its ids are no texts")
         _ = checkpoint["id"], checkpoint["channel_versions"], metadata.items(), _by_task(writes)
