@@ -15,6 +15,7 @@ from sqlalchemy import delete, select
 from checkpoints.history import waiting_nodes
 from checkpoints.savers import Saver
 from storage.engine import Home, vacuum
+from storage.sealing import holds_text
 from storage.tables import contents, metadata
 
 ADDRESS = re.compile(r"\b[0-9a-f]{32}\b")

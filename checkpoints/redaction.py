@@ -76,14 +76,15 @@ def _redact_tables(home: Home, texts: Sequence[str]) -> int:
         connection.exec_driver_sql(f"LOCK TABLE {', '.join(TABLES)} IN SHARE ROW EXCLUSIVE MODE")
         for read, write in _POSTGRES:
             rows: Any = connection.exec_driver_sql(read)
-            for place, kind, stored in [row for row in rows if any(form in _bytes(row[2]) for form in forms)]:
-                connection.exec_driver_sql(write, (_ENCODINGS.get(kind, _plain)(_bytes(stored), texts), place))
+            opened = ((place, kind, _opened(home.seal, kind, stored)) for place, kind, stored in rows)
+            for place, kind, stored in [row for row in opened if any(form in row[2] for form in forms)]:
+                connection.exec_driver_sql(write, (_clean(home.seal, kind, stored, texts), place))
                 changed += 1
     rewrite(home, TABLES)
     return changed
 
 
-def _redact_column(connection: sqlite3.Connection, texts: Sequence[str], *names: str) -> int:
+def _redact_column(connection: sqlite3.Connection, seal: Seal | None, texts: Sequence[str], *names: str) -> int:
     table, key, encoding, column = names
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [table]).fetchall():
         return 0
@@ -92,16 +93,26 @@ def _redact_column(connection: sqlite3.Connection, texts: Sequence[str], *names:
     opened = ((number, kind, _opened(seal, kind, stored)) for number, kind, stored in rows)
     found = [row for row in opened if any(form in row[2] for form in forms)]
     for number, kind, stored in found:
-        encoding, encrypted, _ = str(kind).partition("+")
-        clean = _ENCODINGS.get(encoding, _plain)(stored, texts)
-        if seal is not None and encrypted:
-            _, clean = seal.encrypt(clean)
+        clean = _clean(seal, kind, stored, texts)
         connection.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", [clean, number])  # noqa: S608
     return len(found)
 
 
 def _forms(texts: Sequence[str]) -> list[bytes]:
     return [form.encode("utf-8", "surrogatepass") for one in texts for form in forms_of(one)]
+
+
+def _opened(seal: Seal | None, kind: str, stored: Any) -> bytes:
+    """Return what was serialised, decrypted where it is encrypted."""
+    _, encrypted, cipher = str(kind).partition("+")
+    return _bytes(stored) if seal is None or not encrypted else seal.decrypt(cipher, _bytes(stored))
+
+
+def _clean(seal: Seal | None, kind: str, opened: bytes, texts: Sequence[str]) -> bytes:
+    """Return what to store in the place of a value: redacted, and encrypted as it was."""
+    encoding, encrypted, _ = str(kind).partition("+")
+    clean = _ENCODINGS.get(encoding, _plain)(opened, texts)
+    return clean if seal is None or not encrypted else seal.encrypt(clean)[1]
 
 
 def _bytes(stored: Any) -> bytes:

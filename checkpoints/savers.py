@@ -1,7 +1,7 @@
 """LangGraph's own savers, opened the way that costs least and loses nothing on a kill."""
 
 import sqlite3
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
@@ -9,6 +9,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from storage.engine import Home
+from storage.sealing import CIPHER, Seal
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.postgres import PostgresSaver
@@ -22,6 +23,26 @@ TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")  # of LangGrap
 Saver: TypeAlias = Union[SqliteSaver, "PostgresSaver"]
 
 
+class StrictlyEncrypted(EncryptedSerializer):
+    """LangGraph's encryption, which takes plain values for encrypted ones, without that."""
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """Decrypt a value; raises SetupError for one that is not encrypted."""
+        kind, stored = data
+        if not kind.endswith(f"+{CIPHER}"):
+            self.cipher.decrypt("", stored)  # says what is wrong
+        return super().loads_typed(data)
+
+
+PLAIN = JsonPlusSerializer(allowed_msgpack_modules=None)
+"""What states become bytes with, before they are encrypted: JSON values only."""
+
+
+def serializer(seal: Seal | None) -> SerializerProtocol:
+    """Return what a home's states are saved with: encrypted where the home is."""
+    return PLAIN if seal is None else StrictlyEncrypted(seal, PLAIN)
+
+
 def open_saver(home: Home) -> Saver:
     """Open a saver on the checkpoints of a home: a file in its folder, or tables of its PostgreSQL database.
 
@@ -29,10 +50,11 @@ def open_saver(home: Home) -> Saver:
     SQLite's WAL with `synchronous=NORMAL`: every commit survives a killed process (only a power cut may drop the last
     ones) at a fiftieth of FULL's price. On PostgreSQL the same: only a crash of the server may drop the last ones, and
     the ledger, which is asked first, is never behind.
-    Channels are JSON values, so the serialiser refuses to rebuild any other type.
+    Channels are JSON values, so the serialiser refuses to rebuild any other type. An encrypted home's are encrypted;
+    metadata and ids are not.
     Raises SetupError when the file is damaged or cannot be written.
     """
-    serde = JsonPlusSerializer(allowed_msgpack_modules=None)
+    serde = serializer(home.seal)
     if home.url:
         from checkpoints.postgres import WholeSaver
 

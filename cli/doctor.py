@@ -87,7 +87,8 @@ def _database(settings: Settings) -> tuple[Level, str]:
     try:
         close_saver(open_saver(home))
         where = f"{home.name}: " if home.url else ""
-        return "ok", f"{where}{server_version(home)}, schema {SCHEMA_VERSION}"
+        encrypted = "encrypted" if home.seal else "not encrypted"
+        return "ok", f"{where}{server_version(home)}, schema {SCHEMA_VERSION}, {encrypted}"
     finally:
         home.close()
 

@@ -50,7 +50,8 @@ class ContentStore:
         if new:
             rows = [{"digest": a, "body": zlib.compress(t.encode("utf-8", "surrogatepass"), 6)} for a, t in new.items()]
             with self._home.writing() as connection:
-                connection.exec_driver_sql(_put(connection.dialect), in_order(contents, rows))
+                closed = closed_rows(connection.dialect, contents, in_order(contents, rows))
+                connection.exec_driver_sql(_put(connection.dialect), closed)
             self._keep(new)
         return addresses
 

@@ -138,14 +138,17 @@ def open_home(folder: Path, url: str = "", *, upgrade: bool | None = None) -> Ho
 
     upgrade: whether tables of an older version are brought up to date; None: on SQLite alone, since on PostgreSQL
     other machines may be working with them.
+    With RATCHET_ENCRYPTION_KEY in the environment a new home is encrypted, and an encrypted one opens.
     Raises SetupError when the folder cannot be written, the database is damaged or out of reach, or belongs to
-    another version of the product that this one cannot bring up to date.
+    another version of the product that this one cannot bring up to date, or when the key does not fit the home.
     """
+    key = given_key()
     make_folder(folder)
     home = _on_postgres(folder, url) if url else _on_sqlite(folder)
     try:
         with home.writing(alone="schema") as connection:
-            home.found_version = migrate(connection, home.name, upgrade=not url if upgrade is None else upgrade)
+            may_change = not url if upgrade is None else upgrade
+            home.found_version = migrate(connection, home.name, upgrade=may_change, key=key)
     except BaseException:
         home.close()
         raise
@@ -197,7 +200,7 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     if not rows:
         return 0
     sql = _insert_new(connection.dialect, table, tuple(rows[0]))
-    return connection.exec_driver_sql(sql, in_order(table, rows)).rowcount
+    return connection.exec_driver_sql(sql, closed_rows(connection.dialect, table, in_order(table, rows))).rowcount
 
 
 def in_order(table: Table, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

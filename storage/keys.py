@@ -9,7 +9,6 @@ import binascii
 import json
 import os
 import secrets
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -47,7 +46,7 @@ def given_key(variable: str = KEY_VARIABLE) -> bytes | None:
     raise SetupError(f"{variable} is no key: it must be {KEY_BYTES} bytes in base64 or hexadecimal. {_HOW_TO_MAKE_ONE}")
 
 
-def opened_seal(connection: Connection, folder: Path, key: bytes | None) -> Seal | None:
+def opened_seal(connection: Connection, name: str, key: bytes | None) -> Seal | None:
     """Return the seal of the home that a connection leads to; None where it is not encrypted.
 
     Raises SetupError where there is a key and the home is not encrypted, where it is and there is none, or another one.
@@ -56,13 +55,13 @@ def opened_seal(connection: Connection, folder: Path, key: bytes | None) -> Seal
     if record is None:
         if key is not None:
             raise SetupError(
-                f"{KEY_VARIABLE} is set, but the home {folder} is not encrypted: a home is from its beginning, or "
+                f"{KEY_VARIABLE} is set, but the home {name} is not encrypted: a home is from its beginning, or "
                 "not at all. Unset it, or choose another folder with --home; docs/encryption.md says how to move over"
             )
         return None
     if key is None:
-        raise SetupError(f"the home {folder} is encrypted: set {KEY_VARIABLE} to its key, or choose another home")
-    return Seal(_unwrapped(record, folder, key))
+        raise SetupError(f"the home {name} is encrypted: set {KEY_VARIABLE} to its key, or choose another home")
+    return Seal(_unwrapped(record, name, key))
 
 
 def begin_encryption(connection: Connection, key: bytes) -> Seal:
@@ -72,7 +71,7 @@ def begin_encryption(connection: Connection, key: bytes) -> Seal:
     return Seal(home_key)
 
 
-def change_key(connection: Connection, folder: Path, old: bytes, new: bytes) -> None:
+def change_key(connection: Connection, name: str, old: bytes, new: bytes) -> None:
     """Have another key open the home, in the caller's transaction.
 
     What is stored stays encrypted with the home's own key: a copy of the home from before still opens with the old one.
@@ -80,8 +79,8 @@ def change_key(connection: Connection, folder: Path, old: bytes, new: bytes) -> 
     """
     record = _record(connection)
     if record is None:
-        raise SetupError(f"the home {folder} is not encrypted: there is no key to change")
-    value = _wrapped(_unwrapped(record, folder, old), new)
+        raise SetupError(f"the home {name} is not encrypted: there is no key to change")
+    value = _wrapped(_unwrapped(record, name, old), new)
     connection.execute(update(home_meta).where(home_meta.c.key == RECORD).values(value=value))
 
 
@@ -97,15 +96,15 @@ def _wrapped(home_key: bytes, key: bytes) -> str:
     return json.dumps({"scheme": SCHEME, "key": base64.b64encode(sealed).decode("ascii")})
 
 
-def _unwrapped(record: str, folder: Path, key: bytes) -> bytes:
+def _unwrapped(record: str, name: str, key: bytes) -> bytes:
     found = json.loads(record)
     if found["scheme"] != SCHEME:
-        raise SetupError(f"the home {folder} is encrypted in a way that this version does not know: update ratchet")
+        raise SetupError(f"the home {name} is encrypted in a way that this version does not know: update ratchet")
     sealed = base64.b64decode(found["key"])
     try:
         return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], SCHEME.encode())
     except InvalidTag:
-        raise SetupError(f"{KEY_VARIABLE} is not the key of the home {folder}: nothing was read or written") from None
+        raise SetupError(f"{KEY_VARIABLE} is not the key of the home {name}: nothing was read or written") from None
 
 
 def _from_base64(text: str) -> bytes:

@@ -58,16 +58,19 @@ MIGRATIONS: list[Callable[[Connection], None]] = [
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 
 
-def migrate(connection: Connection, name: str, *, upgrade: bool = True) -> int:
+def migrate(connection: Connection, name: str, *, upgrade: bool = True, key: bytes | None = None) -> int:
     """Make the tables, or bring them to this version's schema; the caller's transaction makes it all or nothing.
 
-    name: what to call the home. upgrade: whether older tables may be changed. Returns the version that was found,
-    0 for a new home.
-    Raises SetupError for a home of a newer version, and for an older one that may not be changed.
+    name: what to call the home. upgrade: whether older tables may be changed. key: the user's; a new home is encrypted
+    where there is one. Returns the version that was found, 0 for a new home.
+    Raises SetupError for a home of a newer version, for an older one that may not be changed, and where the key does
+    not fit the home.
     """
     if not inspect(connection).has_table("home_meta"):
         metadata.create_all(connection)
         connection.execute(home_meta.insert().values(key="schema_version", value=str(SCHEMA_VERSION)))
+        if key is not None:
+            use_seal(connection.dialect, begin_encryption(connection, key))
         return 0
     found = int(connection.execute(select(home_meta.c.value).where(home_meta.c.key == "schema_version")).scalar_one())
     if found > SCHEMA_VERSION:
@@ -75,6 +78,9 @@ def migrate(connection: Connection, name: str, *, upgrade: bool = True) -> int:
             f"the home {name} was made by a newer version (schema {found}; this one knows {SCHEMA_VERSION}). "
             "Update ratchet, or choose another folder with --home"
         )
+    seal = opened_seal(connection, name, key)
+    if seal is not None:
+        use_seal(connection.dialect, seal)
     if found < SCHEMA_VERSION:
         if not upgrade:
             raise SetupError(

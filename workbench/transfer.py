@@ -15,7 +15,7 @@ from sqlalchemy import Table, select
 from checkpoints.care import ADDRESS, addresses_in, texts_at
 from checkpoints.history import history
 from checkpoints.lineage import Lineage
-from checkpoints.savers import threads_beginning
+from checkpoints.savers import PLAIN, threads_beginning
 from state.errors import SetupError
 from storage.contents import digest_of
 from storage.engine import insert_new

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.checkpoint.sqlite import SqliteSaver
 
 from batch.loop import LearningRun, plan_run
 from batch.summary import RunSummary, summarise
@@ -231,12 +232,8 @@ def test_memory_care_runs_on_a_thread_of_its_own(tmp_path: Path, adder: Loopback
     assert [counts["groups"] for _, counts in summary.care] == [care["groups"]]
 
 
-def _last_state(folder: Path, thread_id: str) -> dict[str, Any]:
-    home = open_home(folder)
-    saver = open_saver(home)
+def _last_state(saver: SqliteSaver, thread_id: str) -> dict[str, Any]:
     found = saver.get_tuple({"configurable": {"thread_id": thread_id}})
-    close_saver(saver)
-    home.close()
     assert found is not None
     return found.checkpoint["channel_values"]
 
