@@ -1,8 +1,15 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
+from langgraph.checkpoint.base import empty_checkpoint
 from sqlalchemy import LargeBinary, String, Text, select, update
 
+from benchmarks.postgres import create_database, drop_database
+from checkpoints.savers import close_saver, open_saver
+from memory.recall import Recall, Search
+from memory.record import Draft, Scope
+from memory.records import Records
 from runtime.settings import OTHER_VARIABLES
 from state.errors import SetupError
 from storage.contents import ContentStore
@@ -96,7 +103,7 @@ def test_a_changed_key_opens_the_home_and_the_old_one_does_not(sealed: Home, mon
     assert old is not None
     assert new is not None
     with sealed.writing() as connection:
-        change_key(connection, sealed.folder, old, new)
+        change_key(connection, sealed.name, old, new)
     sealed.close()
     with pytest.raises(SetupError, match="is not the key of"):
         open_home(sealed.folder)
@@ -147,3 +154,43 @@ def test_two_homes_with_one_key_have_nothing_in_common(sealed: Home, tmp_path: P
     assert raw(sealed, "body", "contents") != raw(other, "body", "contents")
     sealed.close()
     other.close()
+
+
+def test_no_word_is_in_any_row_of_an_encrypted_postgresql_home_either(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    name = "encrypted_" + tmp_path.name[-40:].lower().replace("-", "_")
+    home = open_home(tmp_path / "home", create_database(postgres_url, name))
+    scope = Scope(user="canary" + "s" * 120)
+    Records(home).add([Draft(text="Ann likes canaries", cause="canary", scope=scope, attributes={"canary": 1})])
+    [address] = ContentStore(home).put("the canary sang")
+    saver = open_saver(home)
+    config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+    values = {"top": "canary", "attempt": {"text": "canary"}}
+    versions: Any = {"top": "1", "attempt": "1"}
+    written = saver.put(
+        config, {**empty_checkpoint(), "channel_values": values, "channel_versions": versions}, {}, versions
+    )
+    saver.put_writes(written, [("attempt", {"text": "canary"})], "task")
+    with home.reading() as connection:
+        tables = (
+            connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").scalars().all()
+        )
+        rows = [str(row) for one in tables for row in connection.exec_driver_sql(f'SELECT t::text FROM "{one}" t')]
+        hidden = [bytes(row[0]) for row in connection.exec_driver_sql("SELECT blob FROM checkpoint_blobs")]
+    recall = Recall(home)
+    assert len(rows) > 6
+    assert [row for row in rows if "canary" in row.lower() or b"canary".hex() in row] == []
+    assert [blob for blob in hidden if b"canary" in blob] == []
+    assert [found.record.text for found in recall.search(Search(text="canaries", scope=scope))] == [
+        "Ann likes canaries"
+    ]
+    assert ContentStore(home).get(address) == "the canary sang"
+    point = saver.get_tuple(written)
+    assert point is not None
+    assert point.checkpoint["channel_values"] == values
+    recall.close()
+    close_saver(saver)
+    home.close()
+    drop_database(postgres_url, name)
