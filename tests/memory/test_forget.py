@@ -39,6 +39,7 @@ def stored_texts(home: Home) -> str:
     return "\n".join(zlib.decompress(row.body).decode() for row in bodies)
 
 
+@pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)  # PostgreSQL's files are its own
 def test_a_forgotten_text_is_in_no_byte_of_the_home(home: Home, records: Records) -> None:
     records = Records(home, embeddings=Embeddings(home, HashedEmbedder(16)))
     memory_id, *_ = records.add([draft(SECRET), *[draft(f"other {number}") for number in range(50)]])
@@ -94,6 +95,7 @@ def test_what_is_left_of_a_memory_is_not_found_by_the_mark_of_what_is_gone(recor
     assert len(recall.search(Search(text="tea", scope=ANN))) == 1
 
 
+@pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)  # PostgreSQL's files are its own
 def test_the_vectors_of_questions_that_may_quote_it_are_dropped_and_those_of_other_texts_kept(home: Home) -> None:
     embeddings = Embeddings(home, HashedEmbedder(64))
     records, recall = Records(home, embeddings=embeddings), Recall(home, embeddings=embeddings)
@@ -117,6 +119,7 @@ def test_a_twin_takes_along_the_quotations_of_what_it_said_before(records: Recor
     assert ContentStore(records.home).get(address) == f"Remember: {FORGOTTEN}."
 
 
+@pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)  # PostgreSQL's files are its own
 def test_what_quoted_it_is_found_by_meaning_without_the_meaning_of_the_quotation(home: Home) -> None:
     embeddings = Embeddings(home, HashedEmbedder(64))
     records, recall = Records(home, embeddings=embeddings), Recall(home, embeddings=embeddings)
