@@ -5,15 +5,20 @@ import os
 from pathlib import Path
 
 from state.errors import SetupError
+from storage.engine import Home
+from storage.locks import locks_of
 
 # Folders of a home whose own folders are worked on by one process at a time; those of optimisations are in runs.
 LEASED = ("runs", "forks", "proposals")
 
 
 class Lease:
-    """An exclusive lock on a folder in one of LEASED; raises SetupError when another process holds it."""
+    """An exclusive lock on a folder in one of LEASED; raises SetupError when another process holds it.
 
-    def __init__(self, folder: Path) -> None:
+    On a PostgreSQL home, which several machines may share, the database locks its name as well.
+    """
+
+    def __init__(self, folder: Path, home: Home) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = (folder / "lock").open("a+")
         try:
@@ -25,17 +30,32 @@ class Lease:
             raise SetupError(
                 f"{folder.name} is being worked on by process {holder}. Wait for it, or stop it with: kill {holder}"
             ) from error
+        self._locks, self._name = (locks_of(home) if home.url else None), _name_of(folder)
+        if self._locks and not self._locks.take(self._name):
+            self._file.close()
+            holders = ", ".join(self._locks.holders(self._name)) or "another process"
+            raise SetupError(f"{folder.name} is being worked on by {holders}. Wait for it, or stop it there")
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
 
     def release(self) -> None:
         """Let go of the run."""
+        if self._locks:
+            self._locks.release(self._name)
         self._file.close()
 
 
-def is_worked_on(folder: Path) -> bool:
-    """Tell whether a process holds the lease of a run's folder right now."""
+def _name_of(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
+
+
+def is_worked_on(folder: Path, home: Home) -> bool:
+    """Tell whether a process, on whatever machine, holds the lease of a run's folder right now."""
+    return _is_locked(folder) or bool(home.url and locks_of(home).holders(_name_of(folder)))
+
+
+def _is_locked(folder: Path) -> bool:
     file = folder / "lock"
     if not file.exists():
         return False
@@ -47,6 +67,11 @@ def is_worked_on(folder: Path) -> bool:
     return False
 
 
-def worked_on(home: Path) -> list[str]:
-    """Return the names of what processes work on in a home right now: runs, optimisations, forks, series."""
-    return [folder.name for kind in LEASED for folder in sorted((home / kind).glob("*")) if is_worked_on(folder)]
+def worked_on(home: Home) -> list[str]:
+    """Return the names of what processes work on in a home right now: runs, optimisations, forks, series.
+
+    On a PostgreSQL home also the processes on other machines that work on anything.
+    """
+    folders = [folder for kind in LEASED for folder in sorted((home.folder / kind).glob("*"))]
+    here = [folder.name for folder in folders if _is_locked(folder)]
+    return here or (locks_of(home).holders() if home.url else [])

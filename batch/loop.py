@@ -109,7 +109,7 @@ class LearningRun:
         self.run = run
         self.folder: Path = services.settings.home / "runs" / run.run_id
         self._services = services
-        self._lease = Lease(self.folder)
+        self._lease = Lease(self.folder, services.home)
         try:
             self._saver: Saver = open_saver(services.home)
         except SetupError:

@@ -99,7 +99,7 @@ class OptimisationRun:
         self.plan = plan
         self.folder: Path = services.settings.home / "runs" / plan.run_id
         self._services = services
-        self._lease = Lease(self.folder)
+        self._lease = Lease(self.folder, services.home)
         try:
             self.saver: Saver = open_saver(services.home)
         except SetupError:

@@ -90,7 +90,7 @@ def propose_tasks(series: SeriesRef, services: Services, events: Sink = ignore) 
     """
     folder = services.settings.home / "proposals" / series["series"]
     graph = task_proposal_graph()
-    lease = Lease(folder)
+    lease = Lease(folder, services.home)
     try:
         saver = open_saver(services.home)
         other = LocalSandbox(1, require=services.settings.require_isolation, hash_seed=OTHER_HASH_SEED)

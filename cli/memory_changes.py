@@ -76,7 +76,7 @@ def forget_memories(names: Sequence[str], home: Path | None, *, yes: bool, every
         if not yes:
             _ask(memory, memory_ids)
         forgotten = forget_everywhere(memory.records, memory_ids, actor=ACTOR, everywhere=everywhere)
-        working = worked_on(memory.home.folder)
+        working = worked_on(memory.home)
     if as_json:
         print(json.dumps(asdict(forgotten)))
     else:
@@ -95,7 +95,7 @@ def prune_memories(
         raise SetupError("say what to remove: --older-than 30d, --keep 1000, or both")
     age_s = parse_age(older_than).total_seconds() if older_than else 0.0
     with opened_memory(home) as memory:
-        if working := worked_on(memory.home.folder):
+        if working := worked_on(memory.home):
             raise SetupError(f"{', '.join(working)} is being worked on: wait until it has ended, then prune")
         pruned = prune(memory.records, older_than_s=age_s, keep=keep or 0, rehearse=rehearse, actor=ACTOR)
     if as_json:

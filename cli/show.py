@@ -30,9 +30,9 @@ def list_runs(home: Path | None, *, as_json: bool) -> None:
     """Print the runs of a home, the newest first."""
     with opened_home(home) as opened:
         rows = Ledger(opened).runs()
-    for row in rows:
-        if row["status"] == "running" and not is_worked_on(opened.folder / "runs" / row["run_id"]):
-            row["status"] = "killed"  # nobody lived to write it down
+        for row in rows:
+            if row["status"] == "running" and not is_worked_on(opened.folder / "runs" / row["run_id"], opened):
+                row["status"] = "killed"  # nobody lived to write it down
     if as_json:
         for row in rows:
             print(json.dumps(row))

@@ -40,7 +40,7 @@ def keep_rates(home: Home, rates: Mapping[str, HitRate]) -> None:
     """Add the counts of a process that ends to those of its home."""
     if not any(rate.hits + rate.misses for rate in rates.values()):
         return
-    with home.writing() as connection:
+    with home.writing(alone=KEPT_AS) as connection:
         known = _kept(connection)
         added = {name: known.get(name, HitRate()).plus(rate) for name, rate in rates.items()}
         counts = {name: [rate.hits, rate.misses] for name, rate in {**known, **added}.items()}

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, select
 
 from memory.caching import HitRate
 from memory.embedders import Embedder, Vectors
+from memory.log import WRITERS
 from memory.record import Record
 from storage.contents import digest_of
 from storage.engine import Home, insert_new
@@ -61,7 +62,7 @@ class Embeddings:
         for start in range(0, len(todo), BATCH):
             part = todo[start : start + BATCH]
             vectors = self.of([text for _, _, text in part])
-            with self._home.writing() as connection:
+            with self._home.writing(alone=WRITERS) as connection:
                 self.store(connection, {row[0]: row[1] for row in part}, vectors)
         return len(todo)
 

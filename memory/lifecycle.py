@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, true
 
 from memory.index import Sight
-from memory.log import tail
+from memory.log import WRITERS, tail
 from memory.record import Record
 from memory.writer import CHUNK, OUTSIDE, Moment
 from storage.engine import Home, insert_new
@@ -123,7 +123,7 @@ def note_uses(home: Home, uses: Sequence[Use], *, at: float, moment: Moment = OU
     The same use again changes nothing, so that a replayed episode counts once. Of each memory the last LAST_USES of a
     run are kept. Inside a run, its later batches know of them, and runs that begin after the log has grown.
     """
-    with home.writing() as connection:
+    with home.writing(alone=WRITERS) as connection:
         following = tail(connection)[0] + 1
         placed = {"at": at, "seq": following, "run_id": moment.run_id, "batch": moment.batch}
         rows = [

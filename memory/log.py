@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
 from storage.contents import canonical, digest_of
 from storage.prepared import Prepared, insertion
@@ -14,7 +14,7 @@ from storage.tables import memory_log
 Event: TypeAlias = Literal["add", "seen", "update", "merge", "supersede", "state", "hide", "link", "forget"]
 
 START = "0" * 32
-_WRITERS_LOCK = 0x52617463  # any number: one writer at a time gives the log its order on PostgreSQL
+WRITERS = "memory"  # writers of the memory take turns, which gives the log its order
 
 
 _INSERT = insertion(memory_log)
@@ -51,9 +51,7 @@ class LogEntry:
 
 
 def append(connection: Connection, changes: Sequence[Change], *, actor: str, at: float) -> list[int]:
-    """Add changes to the log inside the caller's transaction; return their sequences, in order."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})"))
+    """Add changes to the log inside the caller's transaction, which runs alone; return their sequences, in order."""
     seq, chain = tail(connection)
     rows: list[dict[str, Any]] = []
     for change in changes:

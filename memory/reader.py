@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, select
 
 from memory.caching import HitRate
 from memory.record import Record, record_from
+from state.errors import LostConnectionError
 from storage.engine import Home
 from storage.prepared import Prepared
 from storage.tables import memories, memory_log
@@ -35,12 +36,9 @@ class Reader:
     """A connection of its own, and the records that were read last."""
 
     def __init__(self, home: Home) -> None:
+        self._home = home
         self._dialect = home.engine.dialect
-        self._raw = home.engine.raw_connection()
-        if self._dialect.name == "postgresql":
-            driver: Any = self._raw.driver_connection
-            driver.autocommit = True  # or every look would see the time of the first one
-        self._cursor = self._raw.cursor()
+        self._connect()
         self._lock = threading.Lock()
         self._ask_last = _LAST.for_driver(self._dialect, {})
         self._seq = 0
@@ -87,5 +85,21 @@ class Reader:
         return [record_from(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
     def _rows(self, statement: Prepared, parameters: dict[str, Any]) -> Sequence[Any]:
+        try:
+            with self._home.naming_errors():
+                return self._ask(statement, parameters)
+        except LostConnectionError:  # the server was restarted; looking is safe to do twice
+            self._raw.invalidate()
+            self._connect()
+            return self._ask(statement, parameters)
+
+    def _ask(self, statement: Prepared, parameters: dict[str, Any]) -> Sequence[Any]:
         self._cursor.execute(*statement.for_driver(self._dialect, parameters))
         return statement.opened(self._dialect, self._cursor.fetchall())
+
+    def _connect(self) -> None:
+        self._raw = self._home.raw_connection()
+        if self._home.url:
+            driver: Any = self._raw.driver_connection
+            driver.autocommit = True  # or every look would see the time of the first one
+        self._cursor = self._raw.cursor()

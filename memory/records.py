@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, select
 
 from memory.embedders import Vectors
 from memory.embeddings import Embeddings
-from memory.log import LogEntry, entry_from, first_break, tail
+from memory.log import WRITERS, LogEntry, entry_from, first_break, tail
 from memory.record import Draft, Record, Scope, validated
 from memory.writer import Writer, records_by_id
 from storage.engine import Home
@@ -41,8 +41,8 @@ class Records:
 
     @contextmanager
     def changing(self, *, actor: str = DEFAULT_ACTOR) -> Iterator[Writer]:
-        """Open one transaction of changes: all of them are stored, or none."""
-        with self.home.writing() as connection:
+        """Open one transaction of changes: all are stored, or none. Writers take turns: the log has one order."""
+        with self.home.writing(alone=WRITERS) as connection:
             yield Writer(connection, actor=actor, now=self.now())
 
     def add(self, drafts: Sequence[Draft], *, actor: str = DEFAULT_ACTOR) -> list[str]:

@@ -115,7 +115,7 @@ class PromptRegistry:
     def add_evidence(self, prompt_set: str, evidence: Mapping[str, Any]) -> None:
         """Note figures of a prompt set that the home has; what is known under a name stays as it is."""
         c = prompt_sets.c
-        with self._home.writing() as connection:
+        with self._home.writing(alone="prompts") as connection:
             query = select(c.evidence).where(c.prompt_set == prompt_set)
             known = json.loads(connection.execute(query).scalar_one())
             values = {"evidence": canonical({**evidence, **known})}
@@ -180,7 +180,7 @@ class PromptRegistry:
         """Use a prompt set in new runs. Choosing what is in use already changes nothing."""
         if self.chosen(now) == prompt_set:
             return
-        with self._home.writing() as connection:
+        with self._home.writing(alone="prompts") as connection:
             last = connection.execute(select(func.coalesce(func.max(prompt_choices.c.seq), 0))).scalar_one()
             row = {"seq": last + 1, "prompt_set": prompt_set, "author": author, "chosen_at": now, "withdrawn_at": None}
             insert_new(connection, prompt_choices, [row])
@@ -200,7 +200,7 @@ class PromptRegistry:
         """
         before = self.chosen(now)
         c = prompt_choices.c
-        with self._home.writing() as connection:
+        with self._home.writing(alone="prompts") as connection:
             last = connection.execute(select(func.max(c.seq)).where(c.withdrawn_at.is_(None))).scalar_one()
             if last is not None:
                 connection.execute(update(prompt_choices).where(c.seq == last).values(withdrawn_at=now))

@@ -3,6 +3,7 @@
 RatchetError
 ├── SetupError            the user can fix this: a setting, a key, a file; exit code 2
 ├── TransientError        worth another try: timeout, rate limit, 5xx, a worker that died
+│   ├── LostConnectionError  the database server went away; it may be restarting
 │   └── ExhaustedError    tried as often as the settings allow: trying again at once is no use
 ├── PermanentError        this call will never succeed: a refused request, no recorded answer
 ├── WaitingError          a person has been asked and has not answered yet
@@ -32,6 +33,10 @@ class TransientError(RatchetError):
         super().__init__(message)
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+class LostConnectionError(TransientError):
+    """The database server went away in the middle of something; it may be restarting."""
 
 
 class ExhaustedError(TransientError):

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Table, bindparam, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, PoolProxiedConnection, Table, bindparam, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -38,6 +38,7 @@ class Closable(Protocol):
 
 
 Shared = TypeVar("Shared", bound=Closable)
+Result = TypeVar("Result")
 
 
 class Home:
@@ -120,13 +121,21 @@ class Home:
             self._writers.pop().close()
         self.engine.dispose()
 
+    def raw_connection(self) -> PoolProxiedConnection:
+        """Return a connection of the driver, for the hot path; closing it gives it back."""
+        with self.naming_errors():
+            return self._patiently(self.engine.raw_connection)
+
     def _connected(self) -> Connection:
+        return self._patiently(self.engine.connect)
+
+    def _patiently(self, connect: Callable[[], Result]) -> Result:
         """Connect, waiting for a server that is being restarted."""
         deadline = time.monotonic() + self._patience_s
         while True:
             try:
-                return self.engine.connect()
-            except DBAPIError as error:
+                return connect()
+            except _driver_errors() as error:
                 lost = bool(self.url) and isinstance(_named(self.name, DATABASE_FILE, error), TransientError)
                 if not lost or time.monotonic() > deadline:
                     raise

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, String, create_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateColumn
 
-from state.errors import RatchetError, SetupError, TransientError
+from state.errors import LostConnectionError, RatchetError, SetupError, TransientError
 
 PREFIXES = ("postgresql://", "postgres://")
 POOL_SIZE = 8  # connections for rows, and as many for checkpoints, of one process: the server has 100 by default
@@ -122,10 +122,6 @@ _TO_DO = {
     "25006": "it is read-only, a standby perhaps: point database_url to the primary server",
 }
 _PASSING = ("40", "55P03", "53", "57")
-
-
-class LostConnectionError(TransientError):
-    """The database server went away; it may be restarting."""
 
 
 def named(error: BaseException, name: str) -> RatchetError | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, Table, func, select, tuple_, update
 
 from storage.engine import Home
+from storage.locks import FILE as LOCK_FILE
 from storage.sealing import holds_text
 from storage.tables import contents, metadata
 
@@ -110,6 +111,8 @@ def _bodies(connection: Connection) -> Iterator[tuple[str, bytes]]:
 
 
 def _redact_file(path: Path, forms: Sequence[bytes]) -> bool:
+    if path.name == LOCK_FILE:
+        return False  # it is empty, and closing it would let go of this process's locks
     stored = path.read_bytes()
     if stored.startswith(b"SQLite format 3\0") or path.name.endswith(("-wal", "-shm")):
         return False  # its bytes are pages: who owns the database redacts its rows

@@ -72,5 +72,5 @@ def chosen(
 
 
 def _refuse_while_worked_on(bench: Workbench) -> None:
-    if working := worked_on(bench.folder):
+    if working := worked_on(bench.home):
         raise SetupError(f"{', '.join(working)} is being worked on: wait until it has ended, then prune")

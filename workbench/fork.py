@@ -94,7 +94,7 @@ def fork(bench: Workbench, name: str, changes: Changes, *, at: str | None = None
     fork_id = f"fork-{digest_of(canonical(key))[:10]}"
     spec: EpisodeSpec = values.get("episode", spec_of(state))
     values["episode"] = {**spec, "episode_id": fork_id, "ask": False}  # nobody is asked about what teaches nobody
-    lease = Lease(bench.folder / "forks" / fork_id)
+    lease = Lease(bench.folder / "forks" / fork_id, bench.home)
     try:
         lineage = Lineage(bench.home)
         if lineage.fork(fork_id) is None:

@@ -47,7 +47,9 @@ def sqlite_saver(sqlite_home: Home) -> Iterator[SqliteSaver]:
 @pytest.mark.parametrize("state_type", [EpisodeState, LearningState, OptimizationState, CareState])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=30)
 @given(data=st.data())
-def test_every_state_survives_the_saver_unchanged(saver: Saver, state_type: Any, data: st.DataObject) -> None:
+def test_every_state_survives_the_saver_unchanged(
+    sqlite_saver: SqliteSaver, state_type: Any, data: st.DataObject
+) -> None:
     for kind, values in PLAIN.items():
         st.register_type_strategy(kind, values)
     state: Any = data.draw(st.from_type(state_type))
@@ -55,9 +57,25 @@ def test_every_state_survives_the_saver_unchanged(saver: Saver, state_type: Any,
     config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
     versions: Any = dict.fromkeys(state, data.draw(st.uuids()).hex)
     checkpoint["channel_versions"] = versions
-    saved = saver.get_tuple(saver.put(config, checkpoint, {}, versions))  # type: ignore[arg-type,typeddict-item]
+    saved = sqlite_saver.get_tuple(sqlite_saver.put(config, checkpoint, {}, versions))  # type: ignore[arg-type,typeddict-item]
     assert saved is not None
     assert canonical(saved.checkpoint["channel_values"]) == canonical(state), "1 and 1.0 are not the same here"
+
+
+HARD: list[dict[str, Any]] = [
+    {"huge": 1e16, "endless": float("inf"), "below zero": -0.0, "large": 2**63 - 1, "least": -(2**63)},
+    {"said": "NUL \x00 in a text", "list": ["\x00"], "table": {"k\x00": 1.5}, "none": None, "true": True, "empty": ""},
+]
+
+
+@pytest.mark.parametrize("state", HARD)
+def test_values_that_json_columns_would_change_or_refuse_survive_the_saver(saver: Saver, state: dict[str, Any]) -> None:
+    versions: Any = dict.fromkeys(state, "1")
+    checkpoint = {**empty_checkpoint(), "channel_values": state, "channel_versions": versions}
+    config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+    saved = saver.get_tuple(saver.put(config, checkpoint, {}, versions))  # type: ignore[arg-type]
+    assert saved is not None
+    assert canonical(saved.checkpoint["channel_values"]) == canonical(state)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A home of its own for every test, on each database, with a clock that stands still."""
+"""A home of its own for every test, with a clock that stands still."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,6 @@ import pytest
 from memory.recall import Recall
 from memory.records import Records
 from storage.engine import Home
-
-
-@pytest.fixture
-def database_url(either_database: str) -> str:
-    return either_database
 
 
 @pytest.fixture

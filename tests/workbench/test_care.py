@@ -112,7 +112,7 @@ def test_an_unfinished_thread_is_never_pruned(bench: Workbench, episodes: Episod
 
 @pytest.mark.parametrize("kind", ["runs", "forks", "proposals"])
 def test_a_home_that_somebody_works_on_is_not_pruned(bench: Workbench, kind: str) -> None:
-    lease = Lease(bench.folder / kind / "some-work")
+    lease = Lease(bench.folder / kind / "some-work", bench.home)
     [draft] = bench.contents.put("what the work has stored and not yet referred to")
     with pytest.raises(SetupError, match="some-work is being worked on"):
         prune(bench, keep=0)
