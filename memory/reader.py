@@ -48,8 +48,7 @@ class Reader:
     def last(self) -> int:
         """Return the highest sequence of the log; records that changed since are read anew."""
         with self._lock:
-            self._cursor.execute(*self._ask_last)
-            last = int(self._cursor.fetchall()[0][0] or 0)
+            last = int(self._fetched(self._ask_last)[0][0] or 0)
             if last > self._seq:
                 for (memory_id,) in self._rows(_CHANGED, {"since": self._seq}):
                     self._records.pop(memory_id, None)
@@ -85,17 +84,21 @@ class Reader:
         return [record_from(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
     def _rows(self, statement: Prepared, parameters: dict[str, Any]) -> Sequence[Any]:
+        return statement.opened(self._dialect, self._fetched(statement.for_driver(self._dialect, parameters)))
+
+    def _fetched(self, question: tuple[str, dict[str, Any]]) -> Sequence[Any]:
         try:
             with self._home.naming_errors():
-                return self._ask(statement, parameters)
+                return self._ask(question)
         except LostConnectionError:  # the server was restarted; looking is safe to do twice
             self._raw.invalidate()
             self._connect()
-            return self._ask(statement, parameters)
+            return self._ask(question)
 
-    def _ask(self, statement: Prepared, parameters: dict[str, Any]) -> Sequence[Any]:
-        self._cursor.execute(*statement.for_driver(self._dialect, parameters))
-        return statement.opened(self._dialect, self._cursor.fetchall())
+    def _ask(self, question: tuple[str, dict[str, Any]]) -> Sequence[Any]:
+        self._cursor.execute(*question)
+        found: Sequence[Any] = self._cursor.fetchall()
+        return found
 
     def _connect(self) -> None:
         self._raw = self._home.raw_connection()
