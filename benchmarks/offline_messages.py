@@ -18,6 +18,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 
 from models.offline.chat import OfflineChatModel
 from models.offline.pool import close_pools
+from state.errors import TransientError
 
 PIECES: Final = (
     "## Task\n", "## Examples\n", "## Memories\n### Memory x (similarity 9..9): y\n", "## Feedback\n### Attempt 1\n",
@@ -118,8 +119,12 @@ def asked(model: OfflineChatModel, seeds: range) -> Iterator[tuple[int, str, int
     """Yield (seed, what the model said, candidates, seconds)."""
     for seed in seeds:
         began = time.monotonic()
-        answer = model.invoke(messages(seed))
-        yield seed, answer.text, answer.response_metadata["candidates"], time.monotonic() - began
+        try:
+            answer = model.invoke(messages(seed))
+        except TransientError as error:
+            yield seed, f"message {seed}: {error}", 0, time.monotonic() - began
+        else:
+            yield seed, answer.text, answer.response_metadata["candidates"], time.monotonic() - began
 
 
 def main() -> None:

@@ -2,16 +2,17 @@
 
 import ast
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from models.offline.examples import Example, examples_in
+from models.offline.fences import fenced, first_code, without_code
 
 GIVEN: Final = "given by the task"
 """Stands for a memory's id where the task itself brings the function."""
 MAX_TEXT: Final = 200_000
-_FENCE: Final = re.compile(r"^(`{3,})[^\n`]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
 _SECTION: Final = re.compile(
     r"^## +(Task|Examples|Memories|Feedback|Skills|Program|Static findings)[ \t]*$", re.MULTILINE
 )
@@ -77,7 +78,7 @@ def parse(system: str, human: str) -> Request:
     """Read a system and a human message."""
     sections = _sections(human[:MAX_TEXT])
     task = sections.get("Task", sections[""])
-    code = "\n".join(m.group(2) for m in _FENCE.finditer(task))
+    code = "\n".join(block.code for block in fenced(task))
     entry = re.search(r"^Entry point: `?([A-Za-z_]\w*)`?", task, re.MULTILINE)
     listed = sections.get("Examples", "")
     if "def " not in code and "def " in task:
@@ -95,20 +96,21 @@ def parse(system: str, human: str) -> Request:
         memories=(*_given_functions(code, name), *_memories(sections.get("Memories", ""))),
         skills=_sections(system[:MAX_TEXT]).get("Skills", ""),
         attempts=attempts,
-        program=_block(sections.get("Program", "")),
+        program=first_code(sections.get("Program", "")),
         findings=tuple(re.findall(r"^- (.+)$", sections.get("Static findings", ""), re.MULTILINE)),
     )
 
 
-def _block(text: str) -> str:
-    found = _FENCE.search(text)
-    return found.group(2) if found else ""
-
-
 def _sections(text: str) -> dict[str, str]:
     """Split a message at its headings; headings inside fenced code do not count. What is before the first is ""."""
-    fenced = [(m.start(), m.end()) for m in _FENCE.finditer(text)]
-    heads = [m for m in _SECTION.finditer(text) if not any(a <= m.start() < b for a, b in fenced)]
+    blocks = fenced(text)
+    starts = [block.start for block in blocks]
+
+    def in_code(position: int) -> bool:
+        before = bisect_right(starts, position)
+        return before > 0 and position < blocks[before - 1].end
+
+    heads = [match for match in _SECTION.finditer(text) if not in_code(match.start())]
     if not heads:
         return {"": text}
     parts = {"": text[: heads[0].start()]}
@@ -215,13 +217,10 @@ def _memories(section: str) -> list[MemoryBlock]:
     blocks = []
     for head, following in zip(heads, [*heads[1:], None], strict=True) if heads else ():
         body = section[head.end() : following.start() if following else len(section)]
-        code = _FENCE.search(body)
         similarity = re.search(r"similarity ([\d.]+)", head.group(2) or "")
-        text = (head.group(3) + "\n" + _FENCE.sub("", body)).strip()
+        text = (head.group(3) + "\n" + without_code(body)).strip()
         blocks.append(
-            MemoryBlock(
-                head.group(1), _number(similarity.group(1)) if similarity else 0.0, text, code.group(2) if code else ""
-            )
+            MemoryBlock(head.group(1), _number(similarity.group(1)) if similarity else 0.0, text, first_code(body))
         )
     return blocks
 
@@ -238,8 +237,7 @@ def _attempts(section: str) -> list[PastAttempt]:
     attempts = []
     for head, following in zip(heads, [*heads[1:], None], strict=True) if heads else ():
         body = section[head.end() : following.start() if following else len(section)]
-        code = _FENCE.search(body)
-        attempts.append(PastAttempt(code.group(2) if code else "", _FENCE.sub("", body).strip()))
+        attempts.append(PastAttempt(first_code(body), without_code(body).strip()))
     return attempts
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import Final
 
+from models.offline.fences import fenced
 from models.offline.parse import parse
 from models.offline.problem import problem_of
 from models.offline.recognise import components_in
@@ -19,7 +20,6 @@ from models.offline.words import stem, words_in
 
 _SOLVED: Final = re.compile(r"^### Solved \d+[ \t]*$", re.MULTILINE)
 _HEADING: Final = re.compile(r"^#### (Task|Examples|Program)[ \t]*$", re.MULTILINE)
-_FENCE: Final = re.compile(r"^(`{3,})[^\n`]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
 MAX_SOLVED: Final = 500
 MIN_TASKS: Final = 2
 MIN_SHARE: Final = 0.5
@@ -40,9 +40,8 @@ def experience_in(human: str) -> list[Solved]:
     experience = []
     for part in _SOLVED.split(human)[1 : MAX_SOLVED + 1]:
         task, _, program = _HEADING.sub(r"## \1", part).partition("\n## Program")
-        code = _FENCE.search(program)
-        if code:
-            experience.append(Solved(task, components_in(code.group(2))))
+        for block in fenced(program)[:1]:
+            experience.append(Solved(task, components_in(block.code)))
     return experience
 
 
