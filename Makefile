@@ -5,7 +5,7 @@ BIN := .venv/bin
 RATCHET := $(BIN)/ratchet
 export LANGSMITH_TRACING ?= false
 
-.PHONY: run test lint types tests docs lock clean help
+.PHONY: run test lint types tests docs notebooks lock clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,6 +28,9 @@ tests: .venv/installed
 
 docs: .venv/installed  ## regenerate docs/graphs.md from the compiled graphs
 	$(BIN)/python -m docs.draw
+
+notebooks: .venv/installed  ## execute the notebooks and keep what they show
+	$(BIN)/python -m notebooks.refresh
 
 lock:  ## resolve pyproject.toml again into constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \

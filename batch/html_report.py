@@ -10,13 +10,13 @@ from pathlib import Path
 from statistics import fmean
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
+from batch.curve import curve_svg
 from batch.model_use import sentences
-from batch.summary import CurvePoint, RunSummary, controls_of, counted_of
+from batch.summary import RunSummary, controls_of, counted_of
 
-CURVE_WIDTH, CURVE_HEIGHT, MARGIN = 640, 260, 44
 REPORT_FILE = "report.html"
-COLOURS = {"validation": "#3b82c4", "test": "#c2571a"}
 
 
 def write_report(summary: RunSummary, path: Path, home_option: str = "") -> Path:
@@ -33,7 +33,7 @@ def write_report(summary: RunSummary, path: Path, home_option: str = "") -> Path
         took_s=summary.run["active_s"],
         names=sorted({name for split in summary.splits for name in split.components}),
         repeats=max((split.at_k[0] for split in summary.splits if split.at_k), default=0),
-        curve=_curve(summary.curve),
+        curve=Markup(curve_svg(summary.curve)),  # noqa: S704 - made of numbers; its texts are escaped
         tasks=_task_rows(summary),
         controls=controls_of(summary.run["settings"]),
         remarks=sentences(summary.model_use),
@@ -80,30 +80,3 @@ def _task_rows(summary: RunSummary) -> list[TaskRow]:
         )
         for (split, task_id), some in sorted(rows.items())
     ]
-
-
-def _curve(points: list[CurvePoint]) -> dict[str, object] | None:
-    """Lay the learning curve out as SVG coordinates; None when there are fewer than two points."""
-    if len({point.episodes for point in points}) < 2:
-        return None
-    most = max(point.episodes for point in points)
-    width, height = CURVE_WIDTH - 2 * MARGIN, CURVE_HEIGHT - 2 * MARGIN
-
-    def x(episodes: int) -> float:
-        return round(MARGIN + width * episodes / most, 1)
-
-    def y(rate: float) -> float:
-        return round(MARGIN + height * (1 - rate), 1)
-
-    lines = []
-    for split in sorted({point.split for point in points}, reverse=True):
-        mine = [point for point in points if point.split == split]
-        dots = [
-            {"x": x(p.episodes), "y": y(p.solved.value), "low": y(p.solved.low), "high": y(p.solved.high),
-             "label": f"{split} after {p.episodes} episodes: {p.solved}, 95 % interval {p.solved.interval}"}
-            for p in mine
-        ]  # fmt: skip
-        lines.append({"split": split, "colour": COLOURS.get(split, "#666"), "dots": dots})
-    grid = [{"y": y(step / 4), "label": f"{step / 4:.2f}"} for step in range(5)]
-    ticks = [{"x": x(episodes), "label": episodes} for episodes in sorted({point.episodes for point in points})]
-    return {"width": CURVE_WIDTH, "height": CURVE_HEIGHT, "lines": lines, "grid": grid, "ticks": ticks}

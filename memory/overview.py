@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import func, select
@@ -26,7 +26,17 @@ _SIZE = 800
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Memory map</title>
 <style>body{{font:14px system-ui;margin:2em}}svg{{border:1px solid #ccc}}circle{{opacity:.75}}</style>
 <h1>Memory of {scope}</h1><p>{count} memories in {groups} groups. Near each other: said alike. Hover for the text.</p>
-<svg width="{size}" height="{size}" viewBox="0 0 {size} {size}">{circles}</svg></html>"""
+{svg}</html>"""
+_SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{width}" viewBox="0 0 {size} {size}"
+ role="img" aria-label="memory map">{circles}</svg>"""
+
+
+class MemoryMap(NamedTuple):
+    """A drawing of memories."""
+
+    svg: str
+    memories: int
+    groups: int
 
 
 def stats(records: Records, recall: Recall, scope: Scope) -> dict[str, Any]:
@@ -93,11 +103,17 @@ def _mirror(home: Home, recall: Recall) -> str:
 
 def memory_map(records: Records, recall: Recall, scope: Scope) -> str:
     """Return an HTML page without network access that draws every memory as a dot, coloured by its group."""
+    drawn = map_svg(recall, scope)
+    return _PAGE.format(scope=html.escape(str(scope)), count=drawn.memories, groups=drawn.groups, svg=drawn.svg)
+
+
+def map_svg(recall: Recall, scope: Scope, *, width: int = _SIZE) -> MemoryMap:
+    """Draw every memory of a scope as a dot, near those that say alike, coloured by group; width in pixels."""
     seen = recall.listed(scope, sight=Sight(), limit=EVERYTHING)[-DRAWN_MOST:]
     clustering = grouped(seen, {})
     circles = _circles(seen, clustering) if seen else ""
-    groups = len(clustering.members())
-    return _PAGE.format(scope=html.escape(str(scope)), count=len(seen), groups=groups, size=_SIZE, circles=circles)
+    svg = _SVG.format(width=width, size=_SIZE, circles=circles)
+    return MemoryMap(svg, len(seen), len(clustering.members()))
 
 
 def _circles(seen: Sequence[Record], clustering: Clustering) -> str:

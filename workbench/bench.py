@@ -13,25 +13,27 @@ from models.roles import Models
 from rewards.combine import RewardTable
 from runtime.build import Services, open_services
 from runtime.context import SERVICES, Context
-from runtime.homes import known_home_of
+from runtime.homes import home_of, known_home_of
 from runtime.settings import Settings, load_settings
 from state.episode import EpisodeSpec
 from state.errors import SetupError
 from state.ledger import RunRow
 from storage.contents import ContentStore
 from storage.engine import Home
+from workbench.html import page, table
 
 
 class Workbench:
     """A home and what can be done with what it holds. Close it, or use it in a with statement.
 
-    home: the folder; None: from the settings, or .ratchet. Raises SetupError when there is no home.
+    home: the folder; None: from the settings, or .ratchet. create: make the home where there is none.
+    Raises SetupError when there is no home.
     """
 
-    def __init__(self, home: Path | str | None = None) -> None:
+    def __init__(self, home: Path | str | None = None, *, create: bool = False) -> None:
         settings = load_settings(home=home)
         self.folder = settings.home
-        self.home: Home = known_home_of(settings)
+        self.home: Home = home_of(settings) if create else known_home_of(settings)
         self.ledger = Ledger(self.home)
         self.contents = ContentStore(self.home)
 
@@ -44,6 +46,19 @@ class Workbench:
     ) -> None:
         """Close it."""
         self.close()
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                run["run_id"],
+                run["status"],
+                run["settings"]["task_file"],
+                run["settings"]["model"],
+                run["settings"]["seed"],
+            ]
+            for run in self.ledger.runs()
+        ]
+        return page(f"{len(rows)} runs", table(["run", "status", "tasks", "model", "seed"], rows) if rows else "")
 
     @cached_property
     def saver(self) -> Saver:

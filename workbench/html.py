@@ -20,12 +20,13 @@ def page(title: str, *parts: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markup:
-    """Return a table; cells are escaped unless they are Markup."""
-    top = "".join(f'<th style="{CELL}">{escape(name)}</th>' for name in head)
+    """Return a table; cells are escaped unless they are Markup. A head of empty names is left out."""
+    names = "".join(f'<th style="{CELL}">{escape(name)}</th>' for name in head)
+    top = f"<thead><tr>{names}</tr></thead>" if any(head) else ""
     body = "".join(
         "<tr>" + "".join(f'<td style="{CELL}">{cell(value)}</td>' for value in row) + "</tr>" for row in rows
     )
-    return Markup(f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
+    return Markup(f"<table>{top}<tbody>{body}</tbody></table>")
 
 
 def cell(value: Any) -> str:

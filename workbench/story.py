@@ -1,5 +1,6 @@
 """`story`: what an episode was asked, what it did, how it ended and what branched from it."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from checkpoints.lineage import ForkRow, Lineage
@@ -10,7 +11,9 @@ from state.errors import SetupError
 from state.ledger import FinishedEpisode
 from state.verdict import Verdict
 from workbench.bench import Workbench
+from workbench.drawing import draw
 from workbench.html import code, details, page, table
+from workbench.svg import Picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,11 @@ class Story:
     def result(self) -> str:
         """How it ended, in words."""
         return result_in_words(self.row)
+
+    @property
+    def way(self) -> Picture:
+        """Its way through the graph: how often each node ran."""
+        return draw("episode", Counter(stage.node for stage in self.story.stages))
 
     def lineage(self) -> list[str]:
         """Return, in words, what it branched from and what branched from it."""
