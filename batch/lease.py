@@ -2,7 +2,10 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from state.errors import SetupError
 from storage.engine import Home
@@ -20,19 +23,20 @@ class Lease:
 
     def __init__(self, folder: Path, home: Home) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._at_work = _home_lock(home, fcntl.LOCK_SH)
         self._file = (folder / "lock").open("a+")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._file.seek(0)
             holder = self._file.read().strip() or "unknown"
-            self._file.close()
+            self._close()
             raise SetupError(
                 f"{folder.name} is being worked on by process {holder}. Wait for it, or stop it with: kill {holder}"
             ) from error
         self._locks, self._name = (locks_of(home) if home.url else None), _name_of(folder)
         if self._locks and not self._locks.take(self._name):
-            self._file.close()
+            self._close()
             holders = ", ".join(self._locks.holders(self._name)) or "another process"
             raise SetupError(f"{folder.name} is being worked on by {holders}. Wait for it, or stop it there")
         self._file.truncate(0)
@@ -43,7 +47,42 @@ class Lease:
         """Let go of the run."""
         if self._locks:
             self._locks.release(self._name)
+        self._close()
+
+    def _close(self) -> None:
         self._file.close()
+        self._at_work.close()
+
+
+@contextmanager
+def at_work(home: Home) -> Iterator[None]:
+    """Write to a home while nobody tidies it up; any number may. Raises SetupError while somebody does."""
+    with _home_lock(home, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def alone(home: Home) -> Iterator[None]:
+    """Keep every other process's work from beginning; raises SetupError while there is any.
+
+    Work on other machines, which a PostgreSQL home allows, is seen where it goes on already and not kept from beginning.
+    """
+    if working := worked_on(home):
+        raise SetupError(f"{', '.join(working)} is being worked on: wait until it has ended")
+    with _home_lock(home, fcntl.LOCK_EX):
+        yield
+
+
+def _home_lock(home: Home, kind: int) -> IO[str]:
+    """Lock a home: shared by those who work in it, or for one alone. It is held until the file is closed."""
+    file = (home.folder / "lock").open("a+")
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        what = "is being pruned" if kind == fcntl.LOCK_SH else "is being worked on"
+        raise SetupError(f"{home.folder} {what}: wait until that has ended") from error
+    return file
 
 
 def _name_of(folder: Path) -> str:

@@ -89,6 +89,9 @@ class OptimisationSummary:
             f"validation {verdict['mean_difference']:+.4f} on {verdict['n']} tasks, {verdict['wins']} better, "
             f"{verdict['losses']} worse, p {verdict['p']:.4f} at alpha {verdict['alpha']:.4f}"
         )
+        decision = self.ending.get("decision")
+        if decision and not decision["approved"]:
+            return f"nothing promoted, a person refused it: {figures}"
         if self.ending["promoted"] == self.candidates[0].prompt_set:
             return f"nothing promoted, no significant change: {figures}"
         return f"promoted {self.ending['promoted'][:10]}: {figures}"

@@ -1,5 +1,6 @@
 """A prompt optimisation by itself: settings and tasks in, a finished thread of its graph out."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,28 +8,28 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.graph.state import CompiledStateGraph
+from langgraph.checkpoint.base import CheckpointTuple
 
 from batch.lease import Lease
 from batch.loop import conditions_of
 from batch.runner import ThreadRunner
+from checkpoints.history import history, values_of, waiting_nodes
+from checkpoints.lineage import ForkRow, Lineage, branch
 from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
 from graphs.prompt_optimization import prompt_optimization_graph
 from graphs.version import graph_version
 from runtime.build import Services
-from runtime.context import SERVICES, BatchResult, Context
+from runtime.context import SERVICES, Context
 from runtime.rollouts import Rollouts, Wanted
-from state.episode import EpisodeSpec
 from state.errors import SetupError
 from state.learning import TaskEntry
 from state.ledger import RunRow
 from state.memory_item import Horizon
 from state.optimization import OptimizationRef, OptimizationState
 from state.task import SPLITS, Split, Task
-from storage.contents import canonical, digest_of
+from storage.contents import ContentStore, canonical, digest_of
 from telemetry.events import Sink, ignore
 
 STEPS = 1_000_000  # super-steps of one optimisation: at least six per iteration
@@ -86,7 +87,17 @@ def plan_optimisation(
         "seed": settings.seed,
         "measure_test": measure_test and bool(counts["test"]),
     }
+    if "promote" in settings.ask:
+        ref["ask"] = True
     return OptimisationPlan(ref=ref, settings=kept, task_file=task_file, counts=counts)
+
+
+def plan_of(row: RunRow, ref: OptimizationRef, contents: ContentStore) -> OptimisationPlan:
+    """Return the plan of an optimisation that has begun, from its row and its state."""
+    kept = {name: value for name, value in row["settings"].items() if name not in ("task_file", "n_tasks")}
+    entries: list[TaskEntry] = json.loads(contents.get(ref["tasks"]))
+    counts = {split: sum(entry["split"] == split for entry in entries) for split in SPLITS}
+    return OptimisationPlan(ref=ref, settings=kept, task_file=row["settings"]["task_file"], counts=counts)
 
 
 class OptimisationRun:
@@ -99,6 +110,7 @@ class OptimisationRun:
         self.plan = plan
         self.folder: Path = services.settings.home / "runs" / plan.run_id
         self._services = services
+        self.home = services.home
         self._lease = Lease(self.folder, services.home)
         try:
             self.saver: Saver = open_saver(services.home)
@@ -123,7 +135,8 @@ class OptimisationRun:
     def drive(self) -> OptimizationState:
         """Run to the end and return the final state; what was promoted is in use from here on.
 
-        Raises StoppedError after stop(), TransientError when the model or the sandbox stays down.
+        Raises StoppedError after stop(), TransientError when the model or the sandbox stays down, WaitingError while a
+        person has not said whether something may be promoted.
         """
         if self.is_finished():
             return self._drive()  # reads the finished thread
@@ -162,72 +175,49 @@ class OptimisationRun:
         graph = prompt_optimization_graph()
         config = thread_config(self.plan.run_id, graph_version(graph), STEPS)
         with self._services.home.naming_errors(CHECKPOINT_FILE):
-            state = drive(graph.compile(checkpointer=self.saver), config, {"optimization": self.plan.ref}, self.context)
+            compiled, start = graph.compile(checkpointer=self.saver), {"optimization": self.plan.ref}
+            answer_to = self._services.questions.answer_to
+            state = drive(compiled, config, start, self.context, answer_to=answer_to)
         return cast("OptimizationState", state)
 
 
 def fork(run: OptimisationRun, origin: str, iteration: int) -> None:
     """Begin this optimisation where another one was after an iteration: with its pool, its counters and its spend.
 
-    A run that has begun already is left as it is. Raises SetupError when the origin has no such iteration, or began
-    with another prompt set, other tasks or another model.
+    The origin stays as it is; a fork that has begun already, too. Raises SetupError when the origin has no such
+    iteration, or began with another prompt set, other tasks or another model.
     """
-    graph = prompt_optimization_graph()
-    compiled = graph.compile(checkpointer=run.saver)
-    config = thread_config(run.plan.run_id, graph_version(graph), STEPS)
-    if run.saver.get_tuple(config) is not None:
+    lineage, fork_id, mine = Lineage(run.home), run.plan.run_id, run.plan.ref
+    if lineage.fork(fork_id) is not None:
         return
-    state = _state_after(compiled, thread_config(origin, graph_version(graph)), origin, iteration)
-    theirs, mine = state["optimization"], run.plan.ref
+    points = history(run.saver, origin)
+    point = _point_after(points, origin, iteration)
+    theirs = cast("OptimizationState", values_of(point))["optimization"]
     for name in ("prompt_set", "tasks", "model", "conditions", "memory_snapshot"):
         if theirs[name] != mine[name]:
             raise SetupError(
                 f"{origin} has another {name.replace('_', ' ')}: fork it with the tasks and settings it had"
             )
-    run.context.optimisations.copy(origin, run.plan.run_id, iteration)
-    begun = {name: value for name, value in state.items() if name != "ending"}
-    ending = {"reason": "", "promoted": ""}
-    compiled.update_state(config, {**begun, "optimization": mine, "ending": ending}, as_node="seed")
+    run.context.optimisations.copy(origin, fork_id, iteration)
+    branch(run.saver, points, point, fork_id, {"optimization": mine})
+    row: ForkRow = {
+        "fork_id": fork_id,
+        "parent": origin,
+        "checkpoint_id": point.checkpoint["id"],
+        "node": "select",
+        "changes": {"iteration": iteration},
+        "teaches": 0,
+        "created_at": run.context.clock(),
+    }
+    lineage.add(row)  # last: without it the copying is begun again
 
 
-def _state_after(
-    compiled: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig, origin: str, iteration: int
-) -> OptimizationState:
-    """Return the state in which the next iteration was about to be selected."""
-    for snapshot in compiled.get_state_history(config):  # the newest first
-        if snapshot.next == ("select",) and snapshot.values["tally"]["iteration"] == iteration:
-            return cast("OptimizationState", snapshot.values)
+def _point_after(points: Sequence[CheckpointTuple], origin: str, iteration: int) -> CheckpointTuple:
+    """Return the checkpoint at which the next iteration was about to be selected."""
+    for point in points[::-1]:
+        if waiting_nodes(point) == ["select"] and values_of(point)["tally"]["iteration"] == iteration:
+            return point
     raise SetupError(f"{origin} has no iteration {iteration} in this home; `ratchet show {origin}` lists them")
-
-
-def replay(plan: OptimisationPlan, services: Services) -> list[str]:
-    """Run a finished optimisation again from what it left, executing nothing; return every difference, none if exact.
-
-    Rollouts are read from the ledger, proposals as they were made, so what is tested is that every decision follows
-    from them. Raises SetupError when it has not finished.
-    """
-    saver = open_saver(services.home)
-    try:
-        graph = prompt_optimization_graph()
-        config = thread_config(plan.run_id, graph_version(graph), STEPS)
-        snapshot = graph.compile(checkpointer=saver).get_state(config)
-    finally:
-        close_saver(saver)
-    if not snapshot.values or snapshot.tasks:
-        raise SetupError(f"{plan.run_id} has not finished: nothing to replay yet")
-    context = Context(**{name: getattr(services, name) for name in SERVICES}, run_episodes=nothing_new)
-    again = drive(graph.compile(), config, {"optimization": plan.ref}, context)
-    names = ("pool", "tally", "spend", "ending")
-    return [
-        f"{name}: {snapshot.values[name]} became {again[name]}"
-        for name in names
-        if snapshot.values[name] != again[name]
-    ]
-
-
-def nothing_new(specs: Sequence[EpisodeSpec], phase: str) -> BatchResult:
-    """Refuse to run anything: a replay reads what the optimisation did."""
-    raise SetupError(f"a replay met {len(specs)} rollouts of {phase} that the ledger does not have")
 
 
 @dataclass(frozen=True, kw_only=True)

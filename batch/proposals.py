@@ -23,6 +23,7 @@ from tasks.load import load_tasks, resolve_tasks
 from telemetry.events import Sink, ignore
 
 TASK_FILE = "tasks.jsonl"
+RESULT_FILE = "result.json"
 STEPS = 1_000_000  # super-steps of one series: four per batch
 OTHER_HASH_SEED = 1
 BUNDLED = ("katas", "hard")  # always known
@@ -84,7 +85,8 @@ def plan_series(wanted: Wanted, known: Sequence[Task], services: Services) -> Se
 def propose_tasks(series: SeriesRef, services: Services, events: Sink = ignore) -> ProposedTasks:
     """Drive the series to its end, or on from where it was stopped, and write its task file.
 
-    In an encrypted home it writes none.
+    A finished one is only read, also when its checkpoints have been pruned. In an encrypted home it writes no file, and
+    a pruned series begins anew.
 
     Raises SetupError when another process works on it, TransientError when the model or a sandbox stays down.
     """
@@ -92,6 +94,9 @@ def propose_tasks(series: SeriesRef, services: Services, events: Sink = ignore) 
     graph = task_proposal_graph()
     lease = Lease(folder, services.home)
     try:
+        finished = _finished(series, folder)
+        if finished is not None:
+            return finished
         saver = open_saver(services.home)
         other = LocalSandbox(1, require=services.settings.require_isolation, hash_seed=OTHER_HASH_SEED)
         try:
@@ -107,14 +112,31 @@ def propose_tasks(series: SeriesRef, services: Services, events: Sink = ignore) 
         state = cast("ProposalState", end)
         lines = lines_at(state["admitted"], context)
         file = written(lines, folder / TASK_FILE) if services.home.seal is None else None
+        if file is not None:
+            _put(canonical(state["progress"]), folder / RESULT_FILE)  # last: with it the series is finished
         return ProposedTasks(series=series["series"], lines=lines, progress=state["progress"], file=file)
     finally:
         lease.release()
 
 
+def _finished(series: SeriesRef, folder: Path) -> ProposedTasks | None:
+    """Return what a series came to, from its files; None when it has not come to its end."""
+    result, file = folder / RESULT_FILE, folder / TASK_FILE
+    if not (result.exists() and file.exists()):
+        return None
+    lines = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]  # texts may hold other breaks
+    return ProposedTasks(
+        series=series["series"], lines=lines, progress=json.loads(result.read_text("utf-8")), file=file
+    )
+
+
 def written(lines: Sequence[dict[str, Any]], file: Path) -> Path:
     """Write the task file in one piece."""
+    return _put("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), file)
+
+
+def _put(text: str, file: Path) -> Path:
     temporary = file.with_suffix(".part")
-    temporary.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, file)
     return file

@@ -117,5 +117,10 @@ def import_file(
     settings = load_settings(home=home)
     home_of(settings).close()
     with Workbench(settings.home) as bench:
-        new, known = import_threads(bench, file)
-        print(f"{counted(new, 'new thread')} in {bench.home.name}, {known} known already")
+        taken = import_threads(bench, file)
+        print(f"{counted(taken.new, 'new thread')} in {bench.home.name}, {taken.known} known already")
+    if taken.absent_memories:
+        print(
+            f"{taken.absent_memories} memories that its episodes were shown are not here: replays will report their "
+            "searches as different. They travel by `ratchet memory export` and `ratchet memory import`"
+        )

@@ -21,7 +21,6 @@ from cli.options import (
     ConcurrencyOption,
     DrawOption,
     DryRunOption,
-    EpisodeArgument,
     EpochsOption,
     ForkOption,
     HomeOption,
@@ -201,6 +200,7 @@ def optimise(
     seed: SeedOption = None,
     concurrency: ConcurrencyOption = None,
     prompts: PromptsOption = None,
+    ask: AskOption = None,
     dry_run: DryRunOption = False,
     fork: ForkOption = "",
     replay: ReplayOption = False,
@@ -301,7 +301,7 @@ def fork(
 
 @app.command(cls=PanelCommand)
 def pending(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """List the episodes that wait for a person. They come from `ratchet run --ask remember`."""
+    """List what waits for a person. It comes from `--ask remember` and `--ask promote`."""
     from cli.answer import list_pending
 
     list_pending(home, as_json=as_json)
@@ -309,9 +309,9 @@ def pending(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @app.command(cls=PanelCommand)
 def answer(
-    episode: EpisodeArgument,
-    approve: Annotated[bool, typer.Option("--approve", help="It may be remembered.")] = False,
-    reject: Annotated[bool, typer.Option("--reject", help="It counts, and is not remembered.")] = False,
+    name: Annotated[str, typer.Argument(help="The beginning of an episode's id, or of an optimisation's.")],
+    approve: Annotated[bool, typer.Option("--approve", help="It may be remembered, or promoted.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="It counts, and is not remembered or promoted.")] = False,
     edit: Annotated[
         list[str] | None,
         typer.Option("--edit", metavar="KEY=VALUE", help="Approve with a change, such as reward.total=0.5."),
@@ -319,10 +319,10 @@ def answer(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer an episode that waits, and bring it to its end."""
+    """Answer an episode or an optimisation that waits, and bring it to its end."""
     from cli.answer import answer_one
 
-    answer_one(episode, home, approve=approve, reject=reject, edits=edit or [], as_json=as_json)
+    answer_one(name, home, approve=approve, reject=reject, edits=edit or [], as_json=as_json)
 
 
 @app.command(cls=PanelCommand)

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from batch.optimisation_report import tree_of, write_optimisation_report
 from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
-from batch.optimise import Estimate, OptimisationPlan, OptimisationRun, estimate, fork, plan_optimisation, replay
+from batch.optimise import Estimate, OptimisationPlan, OptimisationRun, estimate, fork, plan_optimisation
 from batch.progress import ProgressTracker
 from cli.live import watching
+from cli.replay import replay_one
 from cli.run import log_to, stopping
 from cli.tables import counted, stdout_console
 from runtime.build import Services, open_services
@@ -48,7 +49,7 @@ def optimise_prompts(name: str, settings: Settings, loaded: LoadedTasks, wish: W
             _print_estimate(plan, services, as_json=wish.as_json)
             return 0
         if wish.replay:
-            return _print_replay(plan, services)
+            return replay_one(plan.run_id, settings.home, as_json=wish.as_json)
         summary, report = _run(plan, services, wish.fork)
         if wish.as_json:
             print_optimisation_json(summary)
@@ -59,16 +60,6 @@ def optimise_prompts(name: str, settings: Settings, loaded: LoadedTasks, wish: W
         return 0
     finally:
         services.close()
-
-
-def _print_replay(plan: OptimisationPlan, services: Services) -> int:
-    found = replay(plan, services)
-    console = stdout_console()
-    for difference in found:
-        console.print(difference, soft_wrap=True)
-    if not found:
-        console.print(f"{plan.run_id} ends alike: same candidates, decisions and spend; nothing was executed")
-    return 1 if found else 0
 
 
 def origin_of(text: str) -> tuple[str, int]:

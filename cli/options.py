@@ -19,7 +19,6 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of tables.")]
 
 TasksArgument = Annotated[str, typer.Argument(help="A .jsonl file of tasks, or a bundled set: katas, hard.")]
-EpisodeArgument = Annotated[str, typer.Argument(help="The beginning of an episode's id.")]
 RunOrEpisodeArgument = Annotated[str, typer.Argument(help="A run, or the beginning of an episode's id.")]
 
 ModelOption = Annotated[
@@ -168,7 +167,7 @@ AskOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NODE",
-        help="Ask a person before episodes do this: remember. See `ratchet pending`.",
+        help="Ask a person first: remember (episodes), promote (prompts). See `ratchet pending`.",
         rich_help_panel=SANDBOX,
     ),
 ]

@@ -1,8 +1,10 @@
 """The learning loop: batches of train episodes, periodic optimisation and care, measurements on held-out tasks."""
 
 from collections.abc import Hashable
+from contextvars import copy_context
 from typing import Any, TypedDict, cast
 
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
@@ -107,10 +109,15 @@ def optimise_prompts(state: PeriodicReads, runtime: Runtime[Context]) -> Optimis
         "seed": context.settings.seed + progress["episodes"],
         "measure_test": False,
     }
+    if "promote" in context.settings.ask:
+        ref["ask"] = True
     context.ledger.begin_run(_run_row(ref["run_id"], of, context))
-    started = context.clock()
-    end = _period(prompt_optimization_graph(), "optimise_prompts", state, {"optimization": ref}, context)
-    context.ledger.end_run(ref["run_id"], "done", context.clock(), context.clock() - started)
+    started, status = context.clock(), "stopped"
+    try:
+        end = _period(prompt_optimization_graph(), "optimise_prompts", state, {"optimization": ref}, context)
+        status = "done"
+    finally:
+        context.ledger.end_run(ref["run_id"], status, context.clock(), context.clock() - started)
     return {"prompt_set": end["ending"]["promoted"], "progress": {**progress, "optimised_at": progress["episodes"]}}
 
 
@@ -142,8 +149,17 @@ def tend_memory(state: PeriodicReads, runtime: Runtime[Context]) -> TendMemoryWr
 def _period(
     graph: StateGraph[Any, Context, Any, Any], name: str, state: PeriodicReads, start: dict[str, Any], context: Context
 ) -> dict[str, Any]:
-    """Drive a periodic graph to its end: a thread of its own, so that it is continued and read by itself."""
+    """Drive a periodic graph to its end: a thread of its own, so that it is continued and read by itself.
+
+    Apart from the node that it is started by: LangGraph would take it for a part of that node's thread, and a question
+    that it asks for one that the learning loop asks. Raises WaitingError while it waits for a person.
+    """
     run_id, period = state["run"]["run_id"], state["progress"]["episodes"]
     config = thread_config(f"{run_id}:{name}:{period:06d}", graph_version(graph), STEPS_OF_A_PERIOD)
     compiled = graph.compile(checkpointer=context.checkpointer)
-    return drive(compiled, config, start, context)
+
+    def apart() -> dict[str, Any]:
+        var_child_runnable_config.set(None)
+        return drive(compiled, config, start, context, answer_to=context.questions.answer_to)
+
+    return copy_context().run(apart)

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired
 
 from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+from typing_extensions import TypedDict
 
 from optimization.gate import GateRule, judge
 from optimization.intervals import paired_difference
@@ -12,6 +14,7 @@ from optimization.pareto import best_candidate
 from runtime.context import Context
 from runtime.rollouts import Rollouts, Wanted, rollouts_of
 from runtime.trials import pairs_of
+from state.decision import Answer, Decision
 from state.ledger import FinishedEpisode
 from state.optimization import Ending, GateVerdict, OptimizationRef, PoolEntry, Spend, Tally
 
@@ -31,13 +34,15 @@ class PromoteWrites(TypedDict):
 
     spend: Spend
     ending: Ending
+    decision: NotRequired[Decision]
 
 
 def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
     """Compare the best candidate with the first one on all validation tasks; without evidence nothing is promoted.
 
     The best of many looks better than it is, so the error rate is shared by all candidates (Bonferroni). Test tasks are
-    measured once for what is promoted, after the decision.
+    measured once for what is promoted, after the decision. Where the run wants it, a person is asked first: until then
+    this only reads, since it is begun again when the answer comes.
     """
     context, ref, pool = runtime.context, state["optimization"], state["pool"]
     rollouts = rollouts_of(ref, context)
@@ -45,6 +50,9 @@ def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
     best = pool[best_candidate([rollouts.vector(entry["prompt_set"]) for entry in pool])]["prompt_set"]
     verdict = _verdict(first, best, len(pool) - 1, rollouts, context) if best != first else None
     promoted = best if verdict and verdict["decision"] == "accept" else first
+    decision = _asked(promoted, verdict, ref, runtime) if verdict and promoted != first and ref.get("ask") else None
+    if decision and not decision["approved"]:
+        promoted = first
     spend = state["spend"]
     test: dict[str, Any] = {}
     if ref["measure_test"] and promoted != first:
@@ -58,12 +66,37 @@ def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
         "verdict": verdict,
         "test": test,
         "spend": spend,
+        "decision": decision,
     }
     context.optimisations.note(ref["run_id"], state["tally"]["iteration"], "end", record)
     if verdict and promoted != first:
         summary = f"validation {verdict['mean_difference']:+.3f}, p {verdict['p']:.4f}, {ref['run_id']}"
         context.prompts.add_evidence(promoted, {"summary": summary, "validation": verdict, "test": test})
-    return {"spend": spend, "ending": {**state["ending"], "promoted": promoted}}
+    writes: PromoteWrites = {"spend": spend, "ending": {**state["ending"], "promoted": promoted}}
+    return {**writes, "decision": decision} if decision else writes
+
+
+def _asked(promoted: str, verdict: GateVerdict, ref: OptimizationRef, runtime: Runtime[Context]) -> Decision:
+    """Ask a person, or return what was answered; the question is noted while it is open."""
+    context, info = runtime.context, runtime.execution_info
+    thread_id = info.thread_id if info and info.thread_id else ref["run_id"]
+    figures = f"validation {verdict['mean_difference']:+.3f} on {verdict['n']} tasks, p {verdict['p']:.4f}"
+    context.questions.ask(
+        {
+            "thread_id": thread_id,
+            "before": "promote",
+            "run_id": ref["run_id"],
+            "task_id": f"{promoted[:10]}: {figures}",
+            "phase": "",
+            "position": 0,
+            "asked_at": context.clock(),
+            "answer": "",
+            "answered_at": None,
+        }
+    )
+    answer: Answer = interrupt({"optimisation": ref["run_id"], "before": "promote", "prompt_set": promoted})
+    context.questions.close(thread_id)
+    return {"approved": answer["approved"], "edited": [], "answered_at": answer["answered_at"]}
 
 
 def _verdict(first: str, best: str, candidates: int, rollouts: Rollouts, context: Context) -> GateVerdict:

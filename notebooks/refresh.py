@@ -19,19 +19,25 @@ ID = re.compile(r"\b(run-|opt-|fork-)?[0-9a-f]{8,}\b")
 
 @contextmanager
 def kernel(folder: Path) -> Iterator[KernelManager]:
-    """Start a kernel that works in a folder, and end it."""
-    manager = KernelManager(kernel_name="python3", transport="ipc")  # no open port
-    manager.start_kernel(cwd=str(folder), extra_arguments=["--HistoryManager.enabled=False"])
-    try:
-        yield manager
-    finally:
-        manager.shutdown_kernel(now=True)
+    """Start a kernel that works in a folder, and end it. It talks over sockets of a private folder, not over ports."""
+    with tempfile.TemporaryDirectory() as sockets:
+        manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel")
+        manager.start_kernel(cwd=str(folder), extra_arguments=["--HistoryManager.enabled=False"])
+        try:
+            yield manager
+        finally:
+            manager.shutdown_kernel(now=True)
 
 
 def executed(path: Path, manager: KernelManager) -> NotebookNode:
     """Return a notebook as it is after all its cells ran in a kernel; raises CellExecutionError where one fails."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, km=manager, timeout=SECONDS_PER_CELL, record_timing=False).execute()
+    client = NotebookClient(notebook, km=manager, timeout=SECONDS_PER_CELL, record_timing=False)
+    try:
+        client.execute()
+    finally:
+        if client.kc is not None:
+            client.kc.stop_channels()
     for number, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
         cell.execution_count = number
         for output in cell.outputs:

@@ -179,8 +179,8 @@ class Settings(BaseSettings):
     """Repairs of like failures shown to the model when a program failed; 0: none (docs/memory.md#recipes)."""
     memory: Literal["run", "home"] = "run"
     """What a run starts with: nothing, so that runs can be compared, or what earlier runs of the home remembered."""
-    ask: list[Literal["remember"]] = Field(default_factory=list)
-    """Nodes before which a person is asked: their episodes wait for `ratchet answer`."""
+    ask: list[Literal["remember", "promote"]] = Field(default_factory=list)
+    """What a person is asked about first: what an episode remembers, what an optimisation promotes."""
     embedder: str = ""
     """Dense vectors beside the words: hashed, onnx:FOLDER, PROVIDER:MODEL of LangChain's; empty: none."""
     shuffle_memories: bool = False

@@ -1,9 +1,10 @@
 """What prompt optimisation keeps: candidates, comparisons, verdicts of the gate, spend."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, NotRequired, TypeAlias
 
 from typing_extensions import TypedDict
 
+from state.decision import Decision as PersonsDecision
 from state.memory_item import Horizon
 
 Decision: TypeAlias = Literal["accept", "reject", "grow"]
@@ -55,6 +56,7 @@ class OptimizationRef(TypedDict):
     memory_snapshot: str  # "" when none are
     seed: int
     measure_test: bool  # measure test tasks before and after
+    ask: NotRequired[bool]  # a person decides whether something is promoted
 
 
 class PoolEntry(TypedDict):
@@ -107,3 +109,4 @@ class OptimizationState(TypedDict, total=False):
     tally: Tally
     spend: Spend
     ending: Ending
+    decision: PersonsDecision  # what a person said, where one was asked

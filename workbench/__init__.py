@@ -4,7 +4,7 @@ A notebook needs no other import: `from workbench import Workbench, run, story, 
 """
 
 from state.errors import RatchetError, SetupError
-from workbench.answer import answer, pending
+from workbench.answer import answer, answer_promotion, pending
 from workbench.bench import Workbench
 from workbench.care import prune
 from workbench.compare import compare
@@ -21,7 +21,7 @@ from workbench.transfer import export_threads, import_threads
 
 __all__ = [
     "Changes", "Episodes", "Picture", "RatchetError", "RunReport", "SetupError", "Trace", "Workbench", "answer",
-    "candidate_tree", "compare", "draw", "episodes", "export_threads", "fork", "front", "import_threads", "memory",
-    "memory_map", "optimisation", "optimise", "pending", "profile", "prune", "replay", "report", "run", "search",
-    "story", "trace",
+    "answer_promotion", "candidate_tree", "compare", "draw", "episodes", "export_threads", "fork", "front",
+    "import_threads", "memory", "memory_map", "optimisation", "optimise", "pending", "profile", "prune", "replay",
+    "report", "run", "search", "story", "trace",
 ]  # fmt: skip

@@ -1,12 +1,18 @@
 """Services that read the home and keep what is written to themselves: a replay leaves no trace."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from checkpoints.ledger import Ledger
+from checkpoints.optimisations import OptimisationLog, ProposalRow, StepKind
+from checkpoints.questions import Question, Questions
 from memory.record import draft_from
 from memory.store import MemoryStore
+from prompts.registry import PromptRegistry
 from state.ledger import RunRow
 from state.memory_item import MemoryDraft
+from state.periodic import CareCounts
+from state.prompt_set import PromptSet
 from storage.contents import ContentStore, digest_of
 from storage.engine import Home
 
@@ -49,3 +55,38 @@ class LedgerApart(Ledger):
 
     def end_run(self, run_id: str, status: str, ended_at: float, active_s: float) -> None:
         """Note nothing."""
+
+    def note_care(self, run_id: str, batch: int, counts: CareCounts) -> None:
+        """Note nothing."""
+
+
+class PromptsApart(PromptRegistry):
+    """The home's prompt sets, and those that were saved since, which stay in this object."""
+
+    def save(self, prompt_set: PromptSet, *, author: str, parents: Sequence[str], created_at: float) -> str:
+        """Keep a prompt set here; return its id."""
+        self._loaded[prompt_set["prompt_set"]] = prompt_set
+        return prompt_set["prompt_set"]
+
+    def add_evidence(self, prompt_set: str, evidence: Mapping[str, Any]) -> None:
+        """Note nothing."""
+
+
+class OptimisationsApart(OptimisationLog):
+    """What the home's optimisations left behind, read only."""
+
+    def note(self, optimisation: str, iteration: int, kind: StepKind, record: dict[str, Any]) -> None:
+        """Note nothing."""
+
+    def keep_proposal(self, row: ProposalRow) -> None:
+        """Keep nothing."""
+
+
+class QuestionsApart(Questions):
+    """The home's questions, read only: a replayed node asks nobody."""
+
+    def ask(self, question: Question) -> None:
+        """Note nothing."""
+
+    def close(self, thread_id: str) -> None:
+        """Forget nothing."""

@@ -85,6 +85,20 @@ class Workbench:
             raise SetupError(f"no run and no episode {name!r} in {self.folder}; `ratchet runs` lists the runs")
         return str(name if name in found else found[0])
 
+    def optimisation_thread(self, name: str) -> str:
+        """Return the thread of an optimisation: its own, or that of a period of the learning run that it is part of.
+
+        Raises SetupError when the home has no such optimisation, or several.
+        """
+        row = self.ledger.run(name)
+        if row is None:
+            raise SetupError(f"no optimisation {name!r} in {self.folder}; `ratchet runs` lists them")
+        what, _, of = str(row["settings"]["task_file"]).partition(" ")
+        run_id, _, episodes = of.partition(":")
+        if what == "optimises" and run_id.startswith("run-") and episodes.isdigit():
+            return f"{run_id}:optimise_prompts:{int(episodes):06d}"
+        return row["run_id"]
+
     def run_of(self, name: str) -> RunRow | None:
         """Return the run of this name, or None when it names none."""
         return self.ledger.run(name) if name.startswith("run-") else None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from batch.lease import worked_on
+from batch.lease import alone
 from checkpoints.care import (
     SavedThread,
     addresses_in,
@@ -43,7 +43,11 @@ def prune(
     """
     if older_than is None and keep is None:
         raise SetupError("say what to remove: --older-than 30d, --keep 1000, or both")
-    _refuse_while_worked_on(bench)
+    with alone(bench.home):
+        return _pruned(bench, older_than=older_than, keep=keep, rehearse=rehearse)
+
+
+def _pruned(bench: Workbench, *, older_than: timedelta | None, keep: int | None, rehearse: bool) -> Pruned:
     every = saved_threads(bench.saver)
     old = chosen(every, older_than=older_than, keep=keep, now=time.time())
     gone = [thread for thread in old if is_finished(bench.saver, thread.thread_id)]
@@ -69,8 +73,3 @@ def chosen(
     by_count = threads[keep:] if keep is not None else threads
     limit = now - older_than.total_seconds() if older_than is not None else now
     return [thread for thread in by_count if older_than is None or thread.last_at < limit]
-
-
-def _refuse_while_worked_on(bench: Workbench) -> None:
-    if working := worked_on(bench.home):
-        raise SetupError(f"{', '.join(working)} is being worked on: wait until it has ended, then prune")

@@ -47,7 +47,8 @@ def optimise(bench: Workbench, tasks: str | Path, *, events: Sink = ignore, **se
         plan = plan_optimisation(services, load_tasks(resolve_tasks(str(tasks))).tasks, str(tasks))
         going = OptimisationRun(plan, services, events)
         try:
-            going.drive()
+            if not going.is_finished():
+                going.drive()
         finally:
             going.close()
         return summarise_optimisation(services.ledger, services.optimisations, services.prompts, plan.run_id)

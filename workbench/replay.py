@@ -16,13 +16,22 @@ from checkpoints.replay import ThreadReplay, replay_thread
 from checkpoints.savers import threads_beginning
 from graphs.episode import episode_graph
 from graphs.learning_loop import learning_loop_graph
+from graphs.prompt_optimization import prompt_optimization_graph
 from memory.embedders import embedder_named
 from runtime.context import BatchResult, Context
 from state.episode import EpisodeSpec, EpisodeState
 from state.errors import RatchetError, SetupError
+from state.optimization import OptimizationRef
 from storage.contents import ContentStore
 from telemetry.langsmith import untraced
-from workbench.apart import ContentsApart, LedgerApart, MemoryApart
+from workbench.apart import (
+    ContentsApart,
+    LedgerApart,
+    MemoryApart,
+    OptimisationsApart,
+    PromptsApart,
+    QuestionsApart,
+)
 from workbench.bench import Workbench, spec_of
 from workbench.html import page, table
 from workbench.recording import recorded_models
@@ -90,19 +99,21 @@ class Replay:
 
 
 def replay(bench: Workbench, name: str, told: Told = lambda _: None) -> Replay:
-    """Execute an episode again, or a run with all its episodes, and compare with what was recorded.
+    """Execute an episode, an optimisation, or a run with all of both once more, and compare with what was recorded.
 
-    name: a run, or the beginning of an episode's id. told: hears of every thread as it is done.
+    name: a run, an optimisation, or the beginning of an episode's id. told: hears of every thread as it is done.
     The home is only read. Raises SetupError when there is no such run or episode, or its checkpoints are gone.
     """
     player = _Replayer(bench)
     try:
         run = bench.run_of(name)
         if run is None:
-            thread_id = bench.thread_of(name)
+            is_optimisation = name.startswith("opt-")
+            thread_id = bench.optimisation_thread(name) if is_optimisation else bench.thread_of(name)
             with untraced():
-                threads, left_out = [player.episode(thread_id)], list[str]()
-            told(threads[0])
+                played = player.optimisation(thread_id) if is_optimisation else player.episode(thread_id)
+            threads, left_out = [played], list[str]()
+            told(played)
         else:
             thread_id = run["run_id"]
             with untraced():
@@ -137,14 +148,37 @@ class _Replayer:
         context = replace(self._context(run_id), models=recorded_models(state, self._bench.contents))
         return replay_thread(episode_graph(), self._bench.saver, thread_id, lambda _before, _after: context)
 
+    def optimisation(self, thread_id: str) -> ThreadReplay:
+        """Replay an optimisation with the proposals and the rollouts that were recorded."""
+        points = history(self._bench.saver, thread_id)
+        if not points:
+            raise SetupError(f"no checkpoints of {thread_id}: nothing to replay (pruned, or never begun)")
+        ref: OptimizationRef = values_of(points[-1])["optimization"]
+        context = replace(
+            self._context(ref["run_id"]),
+            settings=self._bench.settings_of(ref["run_id"]),  # who proposes depends on the models' names
+            prompts=PromptsApart(self._bench.home),
+            optimisations=OptimisationsApart(self._bench.home),
+            questions=QuestionsApart(self._bench.home),
+        )
+
+        def at(_before: CheckpointTuple, after: CheckpointTuple) -> Context:
+            done_by = datetime.fromisoformat(after.checkpoint["ts"]).timestamp()
+            return replace(context, run_episodes=lambda specs, _phase: self._recorded_batch(specs, done_by))
+
+        return replay_thread(prompt_optimization_graph(), self._bench.saver, thread_id, at)
+
     def run(self, run_id: str, told: Told) -> tuple[list[ThreadReplay], list[str]]:
-        """Replay a run: its loop's decisions and every episode that it used."""
+        """Replay a run: its loop's decisions, its optimisations and every episode that it used."""
         threads: list[ThreadReplay] = []
         left_out: list[str] = []
         ids = dict.fromkeys(row["episode_id"] for _, row in self._bench.ledger.episodes_of(run_id))
         work: list[tuple[str, Callable[[str], ThreadReplay]]] = [(run_id, self._loop)]
         for thread_id in self._periods(run_id):
-            left_out.append(f"{thread_id}: it changes prompts or the memory of the home; its end is taken as recorded")
+            if ":optimise_prompts:" in thread_id:
+                work.append((thread_id, self.optimisation))
+            else:
+                left_out.append(f"{thread_id}: it changes the memory of the home; its end is taken as recorded")
         for thread_id, play in [*work, *((episode_id, self.episode) for episode_id in ids)]:
             try:
                 threads.append(play(thread_id))

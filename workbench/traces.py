@@ -72,7 +72,7 @@ class Profile:
 
 def profile(bench: Workbench, run_id: str) -> Profile:
     """Add up the spans of all episodes that a run executed itself; those whose checkpoints are gone are left out."""
-    trees = [tree_at(bench.folder, bench.contents, one) for one in sorted(bench.ledger.ran_itself(run_id))]
+    trees = [tree_at(bench.home, bench.contents, one) for one in sorted(bench.ledger.ran_itself(run_id))]
     by_name: dict[str, list[Span]] = {}
     for span in (span for tree in trees for span in tree if span.parent_id is not None):
         by_name.setdefault(span.name, []).append(span)
@@ -94,12 +94,12 @@ def _node_times(name: str, spans: list[Span]) -> NodeTimes:
 def trace(bench: Workbench, name: str) -> Trace:
     """Return the spans of an episode, finished or not; raises SetupError when the home has none of that name."""
     thread_id = bench.thread_of(name)
-    spans = tree_at(bench.folder, bench.contents, thread_id)
+    spans = tree_at(bench.home, bench.contents, thread_id)
     if not spans:
         raise SetupError(f"no checkpoints of {thread_id} in {bench.folder}: pruned, or never begun")
     failed = {one["episode_id"]: one["reason"] for one in bench.ledger.failures_of(spans[0].metadata["run_id"])}
     if thread_id in failed:
-        spans = tree_at(bench.folder, bench.contents, thread_id, failed[thread_id])
+        spans = tree_at(bench.home, bench.contents, thread_id, failed[thread_id])
     return Trace(spans=spans)
 
 

@@ -8,14 +8,16 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table, select
 
+from batch.lease import at_work
 from checkpoints.care import ADDRESS, addresses_in, texts_at
 from checkpoints.history import history
 from checkpoints.lineage import Lineage
 from checkpoints.savers import PLAIN, threads_beginning
+from memory.records import Records
 from state.errors import SetupError
 from storage.contents import digest_of
 from storage.engine import insert_new
@@ -57,12 +59,30 @@ def export_threads(bench: Workbench, name: str, path: Path) -> int:
     return len(threads)
 
 
-def import_threads(bench: Workbench, path: Path) -> tuple[int, int]:
-    """Read a file that `export_threads` wrote; return how many threads are new, and how many were there already.
+class Imported(NamedTuple):
+    """What an import came to."""
 
-    Doing it twice changes nothing. Raises SetupError for a file that is none, or of a newer version, or damaged.
+    new: int
+    """Threads that were not here before."""
+    known: int
+    """Threads that were."""
+    absent_memories: int
+    """Memories that its episodes were shown and that this home does not have: they do not travel with threads."""
+
+
+def import_threads(bench: Workbench, path: Path) -> Imported:
+    """Read a file that `export_threads` wrote; return how many threads are new, and what they refer to in vain.
+
+    Doing it twice changes nothing. Raises SetupError for a file that is none, or of a newer version, or damaged, and
+    while the home is being pruned.
     """
     _check(path)  # before anything is written; a file may be large, so it is read again for each kind
+    with at_work(bench.home):
+        new, known = _taken_in(bench, path)
+    return Imported(new, known, _absent_memories(bench, path))
+
+
+def _taken_in(bench: Workbench, path: Path) -> tuple[int, int]:
     for line in _read(path):
         if line["kind"] == "text" and line.get("redacted"):
             bench.contents.put_redacted(line["address"], line["text"])
@@ -78,6 +98,12 @@ def import_threads(bench: Workbench, path: Path) -> tuple[int, int]:
             if line["kind"] in ROWS:
                 insert_new(connection, ROWS[line["kind"]][0], [line["row"]])
     return new, known
+
+
+def _absent_memories(bench: Workbench, path: Path) -> int:
+    rows = (line["row"] for line in _read(path) if line["kind"] == "episode")
+    shown = {memory_id for row in rows for memory_id in json.loads(row["outcome"]).get("memories", [])}
+    return len(shown - Records(bench.home).get(sorted(shown)).keys())
 
 
 def _threads_of_run(bench: Workbench, run_id: str) -> list[str]:

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from batch.proposals import Wanted, known_tasks_of, plan_series, propose_tasks
+from checkpoints.care import saved_threads
 from runtime.build import open_services
 from runtime.settings import load_settings
 from tasks.load import load_tasks
+from workbench import Workbench, prune
 
 
 def series_of(home: Path, count: int, most: int = 8, known: tuple[str, ...] = ()) -> Any:
@@ -74,3 +76,12 @@ def test_a_series_that_is_killed_ends_like_an_undisturbed_one(tmp_path: Path) ->
 def test_a_finished_series_is_only_read(first: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nodes.propose.draft_in", None)
     assert series_of(home, 3).progress == first.progress
+
+
+def test_a_finished_series_is_read_from_its_files_when_its_checkpoints_were_pruned(first: Any, home: Path) -> None:
+    with Workbench(home) as bench:
+        assert prune(bench, keep=0).threads
+    again = series_of(home, 3)
+    assert (again.lines, again.progress) == (first.lines, first.progress)
+    with Workbench(home) as bench:
+        assert saved_threads(bench.saver) == [], "nothing was asked again"

@@ -9,13 +9,20 @@ import pytest
 
 from batch.optimisation_report import optimisation_html
 from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
-from batch.optimise import fork, replay
+from batch.optimise import fork
 from benchmarks.planted import GOOD, HARMFUL, success_probability
 from checkpoints.threads import thread_config
 from optimization.budget import total_spent
 from proposers.protocol import Request
 from state.errors import SetupError
 from tests.graphs.conftest import PROPOSER
+from workbench import Workbench, replay
+from workbench.replay import Replay
+
+
+def replay_of(run_id: str, home: Path) -> Replay:
+    with Workbench(home) as bench:
+        return replay(bench, run_id)
 
 
 def summary_of(run: Any, services: Any) -> OptimisationSummary:
@@ -230,12 +237,12 @@ def test_the_same_seed_ends_in_the_same_pool_and_another_one_elsewhere(optimisat
     assert pools[0] != pools[2]
 
 
-def test_a_replay_executes_nothing_and_ends_alike(optimisation: Any) -> None:
-    with optimisation(iterations=6, patience=6) as (run, runner, services):
+def test_a_replay_executes_every_node_and_no_rollout_and_finds_no_difference(optimisation: Any, tmp_path: Path) -> None:
+    with optimisation(iterations=6, patience=6) as (run, runner, _services):
         run.drive()
         executed = len(runner.executed)
 
-        assert replay(run.plan, services) == []
+        assert replay_of(run.plan.run_id, tmp_path / "home").is_same
         assert len(runner.executed) == executed
 
 
@@ -264,10 +271,10 @@ def test_a_fork_from_an_iteration_that_never_was_is_refused(optimisation: Any) -
 @pytest.mark.parametrize("restarted", [True, False])
 @pytest.mark.parametrize("phase", ["begin:validation", "begin:test"])
 def test_a_phase_that_breaks_off_is_charged_in_full_once_it_is_tried_again(
-    optimisation: Any, phase: str, restarted: bool
+    optimisation: Any, phase: str, restarted: bool, tmp_path: Path
 ) -> None:
     given: dict[str, Any] = {"home": "broken", "iterations": 1, "budget": {"tokens": 10_000_000}}  # charged by pieces
-    with optimisation(**given) as (run, runner, services):
+    with optimisation(**given) as (run, runner, _services):
         broken: list[int] = []
 
         def breaking(specs: Any, now: str) -> Any:
@@ -281,12 +288,12 @@ def test_a_phase_that_breaks_off_is_charged_in_full_once_it_is_tried_again(
         with pytest.raises(RuntimeError, match="a piece is done"):
             run.drive()
         state = None if restarted else run.drive()
-    with optimisation(**given) as (run, _, services):
+    with optimisation(**given) as (run, _, _services):
         spend = (state or run.drive())["spend"]
 
         assert [spend[purpose]["rollouts"] for purpose in ("validation", "test")] == [60, 20]
         assert spend["validation"]["seconds"] == pytest.approx(60 * 0.001)
-        assert replay(run.plan, services) == []
+        assert replay_of(run.plan.run_id, tmp_path / "broken").is_same
 
 
 def test_an_optimisation_that_breaks_off_again_and_again_ends_in_the_same_pool_and_runs_nothing_twice(

@@ -80,7 +80,7 @@ def test_episodes_wait_for_an_answer_and_the_run_goes_on_when_all_are_answered(
         assert [stage.node for stage in branch.story.stages][-2:] == ["reward", "remember"], "a fork does not ask"
         with pytest.raises(SetupError, match="from remember"):
             fork(bench, ids["add/1"], Changes(), at="ask")
-        with pytest.raises(SetupError, match="no waiting episode begins with"):
+        with pytest.raises(SetupError, match="nothing that waits begins with"):
             answer(bench, ids["add/0"])
     run_id = run(tmp_path, adder)
     assert len(adder.requests) == asked, "nothing was run twice"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from batch.lease import Lease
+from batch.lease import Lease, alone, at_work
 from checkpoints.care import SavedThread, saved_threads, written_at
 from checkpoints.history import fingerprint, history
 from cli.checkpoints import parse_age
@@ -129,8 +129,8 @@ def test_an_exported_run_is_shown_compared_and_forked_in_another_home(
     file = tmp_path / "run.jsonl.gz"
     assert export_threads(bench, run_id, file) == 12
     with another_home(tmp_path) as other:
-        assert import_threads(other, file) == (12, 0)
-        assert import_threads(other, file) == (0, 12)
+        assert import_threads(other, file)[:2] == (12, 0)
+        assert import_threads(other, file)[:2] == (0, 12)
         for name in (run_id, branch, episodes["add/3"]["episode_id"]):
             assert fingerprint(other.saver, name) == fingerprint(bench.saver, name)
         assert other.ledger.episodes_of(run_id) == bench.ledger.episodes_of(run_id)
@@ -152,7 +152,7 @@ def test_a_thread_that_went_on_by_itself_is_left_alone_by_an_import(
     graph = episode_graph().compile(checkpointer=bench.saver)
     graph.update_state({"configurable": {"thread_id": episode_id}}, {"remembered": ["mine"]}, as_node="remember")
     before = fingerprint(bench.saver, episode_id)
-    assert import_threads(bench, file) == (0, 1)
+    assert import_threads(bench, file)[:2] == (0, 1)
     assert fingerprint(bench.saver, episode_id) == before
 
 
@@ -170,8 +170,8 @@ def test_an_export_after_a_forgetting_is_imported_without_what_was_forgotten(
     assert marked
 
     with another_home(tmp_path) as other:
-        assert import_threads(other, file) == (11, 0)
-        assert import_threads(other, file) == (0, 11)
+        assert import_threads(other, file)[:2] == (11, 0)
+        assert import_threads(other, file)[:2] == (0, 11)
         assert {address: ContentStore(other.home).get(address) for address in marked} == marked
         assert other.ledger.episodes_of(run_id) == bench.ledger.episodes_of(run_id)
 
@@ -252,3 +252,25 @@ def test_ages_are_read_with_their_unit() -> None:
     assert [parse_age(text).total_seconds() for text in ("90m", "12h", "30d", "8w")] == [5400, 43200, 2592000, 4838400]
     with pytest.raises(SetupError, match="write 90m, 12h, 30d or 8w"):
         parse_age("yesterday")
+
+
+def test_nothing_begins_while_a_home_is_pruned_and_nothing_is_pruned_while_somebody_answers(bench: Workbench) -> None:
+    with alone(bench.home):
+        with pytest.raises(SetupError, match="is being pruned"):
+            Lease(bench.folder / "runs" / "run-late", bench.home)
+        with pytest.raises(SetupError, match="is being pruned"), at_work(bench.home):
+            pass
+    with at_work(bench.home), pytest.raises(SetupError, match="is being worked on"):
+        prune(bench, keep=0)
+    Lease(bench.folder / "runs" / "run-late", bench.home).release()
+
+
+def test_an_import_says_which_memories_its_episodes_miss(
+    bench: Workbench, run_id: str, episodes: Episodes, tmp_path: Path
+) -> None:
+    shown = {one for row in episodes.values() for one in row["outcome"]["memories"]}
+    assert shown
+    export_threads(bench, run_id, tmp_path / "run.jsonl.gz")
+    with another_home(tmp_path) as other:
+        assert import_threads(other, tmp_path / "run.jsonl.gz").absent_memories == len(shown)
+    assert import_threads(bench, tmp_path / "run.jsonl.gz").absent_memories == 0
