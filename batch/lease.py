@@ -65,7 +65,7 @@ def at_work(home: Home) -> Iterator[None]:
 def alone(home: Home) -> Iterator[None]:
     """Keep every other process's work from beginning; raises SetupError while there is any.
 
-    Work on other machines, which a PostgreSQL home allows, is seen where it goes on already and not kept from beginning.
+    Work on other machines, which a PostgreSQL home allows, is seen where it goes on, and not kept from beginning.
     """
     if working := worked_on(home):
         raise SetupError(f"{', '.join(working)} is being worked on: wait until it has ended")
