@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from batch.engines import open_engine
 from batch.lease import Lease
-from batch.runner import ThreadRunner
+from batch.runner import BatchRunner
 from batch.traces import start_exporter
 from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
@@ -171,10 +172,9 @@ class LearningRun:
 
     def _context_with_runner(self) -> Context:
         services = self._services
-        settings = services.settings
         common: dict[str, Any] = {name: getattr(services, name) for name in SERVICES}
         episode_context = Context(**common, events=self._events)
-        self._runner = ThreadRunner(episode_context, services.home, settings.concurrency)
+        self._runner = BatchRunner(episode_context, open_engine(services, episode_context))
         return Context(**common, events=self._events, checkpointer=self._saver, run_episodes=self._runner.run)
 
     def _drive_loop(self, *, may_start: bool) -> LearningState:

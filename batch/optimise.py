@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from langgraph.checkpoint.base import CheckpointTuple
 
+from batch.engines import open_engine
 from batch.lease import Lease
 from batch.loop import conditions_of
-from batch.runner import ThreadRunner
+from batch.runner import BatchRunner
 from checkpoints.history import history, values_of, waiting_nodes
 from checkpoints.lineage import ForkRow, Lineage, branch
 from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
@@ -119,7 +120,7 @@ class OptimisationRun:
             raise
         common: dict[str, Any] = {name: getattr(services, name) for name in SERVICES}
         episodes = Context(**common, events=events)
-        self._runner = ThreadRunner(episodes, services.home, services.settings.concurrency)
+        self._runner = BatchRunner(episodes, open_engine(services, episodes))
         self.context = Context(**common, events=events, checkpointer=self.saver, run_episodes=self._runner.run)
 
     def stop(self) -> None:

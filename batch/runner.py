@@ -1,51 +1,53 @@
-"""Run many episodes on threads: each worker has its own saver, the ledger is asked before anything runs."""
+"""Run batches of episodes on an engine: the ledger is asked before anything runs, failures are told from results."""
 
 import logging
 import threading
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Protocol
 
-from langgraph.errors import GraphDrained
-from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import RunControl
-
-from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
-from checkpoints.threads import drive, thread_config
-from graphs.episode import episode_graph
-from graphs.version import graph_version
+from batch.restarts import outlasting
+from batch.worker import Job, finished_event
 from runtime.context import BatchResult, Context
-from runtime.results import finished_episode
 from state.episode import EpisodeSpec
 from state.errors import BudgetError, PermanentError, SetupError, StoppedError, TransientError, WaitingError
 from state.ledger import FinishedEpisode
 from state.redaction import redacted
-from storage.engine import Home
-from telemetry.langsmith import untraced
 
 log = logging.getLogger(__name__)
 
-AHEAD = 2  # episodes handed out per worker: the next one waits while the pool is busy, the rest of the batch does not
+AHEAD = 2  # episodes handed out per place: the next one waits while the engine is busy, the rest of the batch does not
 
 
-class ThreadRunner:
-    """Runs batches of episodes on threads.
+class Engine(Protocol):
+    """Where episodes run. It writes their rows to the ledger and tells of their beginnings and ends."""
+
+    width: int
+    """Episodes at one time."""
+
+    def submit(self, job: Job) -> Future[FinishedEpisode]:
+        """Have an episode brought to its end; what it raises comes with the future. Returns at once."""
+        ...
+
+    def stop(self) -> None:
+        """Ask every running episode to end at its next node; safe to call from a signal handler."""
+        ...
+
+    def close(self) -> None:
+        """Wait for what is running, then end everything."""
+        ...
+
+
+class BatchRunner:
+    """Runs batches of episodes.
 
     stop() may be called from a signal handler: episodes end after the node they are in, and everything that was
     finished is saved. The same batch started again continues them.
     """
 
-    def __init__(self, context: Context, home: Home, concurrency: int) -> None:
+    def __init__(self, context: Context, engine: Engine) -> None:
         self._context = context
-        self._home = home
-        self._concurrency = concurrency
-        self._graph = episode_graph()
-        self._version = graph_version(self._graph)
-        self._of_thread = threading.local()
-        self._savers: list[Saver] = []
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="worker")
-        self._controls: dict[str, RunControl] = {}
+        self._engine = engine
         self._had_failed: set[str] = set()  # episodes of the run without a result when the batch began
         self._stopping = threading.Event()
         self._waiting = 0  # episodes of the batch that wait for a person
@@ -54,14 +56,11 @@ class ThreadRunner:
     def stop(self) -> None:
         """Ask every running episode to end at its next node."""
         self._stopping.set()
-        for control in list(self._controls.values()):
-            control.request_drain("stopped by the user")
+        self._engine.stop()
 
     def close(self) -> None:
-        """Wait for the workers and close their savers."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for saver in self._savers:
-            close_saver(saver)
+        """Wait for what is running and end the engine."""
+        self._engine.close()
 
     def run(self, specs: Sequence[EpisodeSpec], phase: str, places: Mapping[str, int] | None = None) -> BatchResult:
         """Bring every episode to its end; those in the ledger are not run again.
@@ -72,18 +71,15 @@ class ThreadRunner:
         meets a setup problem, TransientError when no episode of a whole batch could get a result for reasons that
         may pass, WaitingError when episodes of the batch wait for a person's answer.
         """
-        known = self._context.ledger.find([spec["episode_id"] for spec in specs])
         is_whole_batch = places is None
         places = places or {spec["episode_id"]: position for position, spec in enumerate(specs)}
         self._context.events({"kind": "batch_started", "phase": phase, "total": len(specs)})
-        run_id = specs[0]["run_id"] if specs else ""
-        self._had_failed = {failure["episode_id"] for failure in self._context.ledger.failures_of(run_id)}
-        self._context.ledger.link(run_id, phase, [(places[episode_id], episode_id) for episode_id in known])
+        known = outlasting(lambda: self._find_known(specs, phase, places))
         for row in known.values():
-            self._tell_finished(row, reused=True)
+            self._context.events(finished_event(row, "", reused=True))
         missing = [spec for spec in specs if spec["episode_id"] not in known]
         self._waiting = 0
-        new, failed = self._run_all(missing, phase, places)
+        new, failed = self._run_all([self._job(spec, phase, places) for spec in missing])
         if self._stopping.is_set():
             raise self._over_budget or StoppedError("stopped; what has finished is saved")
         if self._waiting:  # a later batch would not remember what these may teach
@@ -100,42 +96,52 @@ class ThreadRunner:
             "unscored": [s["episode_id"] for s in specs if s["episode_id"] in failed],
         }
 
-    def _run_all(
+    def _find_known(
         self, specs: Sequence[EpisodeSpec], phase: str, places: Mapping[str, int]
-    ) -> tuple[dict[str, FinishedEpisode], dict[str, Exception]]:
-        """Run episodes, a bounded number ahead of the workers; return rows and infrastructure failures by id."""
+    ) -> dict[str, FinishedEpisode]:
+        """Return the rows that the ledger has, and note that the run uses them."""
+        ledger = self._context.ledger
+        known = ledger.find([spec["episode_id"] for spec in specs])
+        run_id = specs[0]["run_id"] if specs else ""
+        self._had_failed = {failure["episode_id"] for failure in ledger.failures_of(run_id)}
+        ledger.link(run_id, phase, [(places[episode_id], episode_id) for episode_id in known])
+        return known
+
+    def _job(self, spec: EpisodeSpec, phase: str, places: Mapping[str, int]) -> Job:
+        episode_id = spec["episode_id"]
+        return Job(spec=spec, phase=phase, position=places[episode_id], had_failed=episode_id in self._had_failed)
+
+    def _run_all(self, jobs: Sequence[Job]) -> tuple[dict[str, FinishedEpisode], dict[str, Exception]]:
+        """Run episodes, a bounded number ahead of the engine; return rows and infrastructure failures by id."""
         rows: dict[str, FinishedEpisode] = {}
         failed: dict[str, Exception] = {}
-        waiting = iter(specs)
-        under_way: dict[Future[FinishedEpisode], EpisodeSpec] = {}
+        waiting = iter(jobs)
+        under_way: dict[Future[FinishedEpisode], Job] = {}
         while True:
-            while len(under_way) < AHEAD * self._concurrency and not self._stopping.is_set():
-                spec = next(waiting, None)
-                if spec is None:
+            while len(under_way) < AHEAD * self._engine.width and not self._stopping.is_set():
+                job = next(waiting, None)
+                if job is None:
                     break
-                position = places[spec["episode_id"]]
-                under_way[self._pool.submit(self._run_one, spec, phase, position)] = spec
+                under_way[self._engine.submit(job)] = job
             if not under_way:
                 return rows, failed
             done, _ = wait(under_way, return_when=FIRST_COMPLETED)
             for future in done:
-                self._collect(future, under_way.pop(future), phase, places, rows, failed)
+                self._collect(future, under_way.pop(future), rows, failed)
 
     def _collect(
         self,
         future: "Future[FinishedEpisode]",
-        spec: EpisodeSpec,
-        phase: str,
-        places: Mapping[str, int],
+        job: Job,
         rows: dict[str, FinishedEpisode],
         failed: dict[str, Exception],
     ) -> None:
         try:
-            rows[spec["episode_id"]] = future.result()
+            rows[job.episode_id] = future.result()
         except BudgetError as error:
             self._over_budget = error
             self.stop()
-        except (GraphDrained, StoppedError):
+        except StoppedError:
             self._stopping.set()
         except WaitingError:
             self._waiting += 1
@@ -143,97 +149,29 @@ class ThreadRunner:
             self.stop()
             raise
         except (TransientError, PermanentError) as error:
-            failed[spec["episode_id"]] = error
-            passing = isinstance(error, TransientError)
-            self._note_failure(spec, phase, places[spec["episode_id"]], str(error), passing=passing)
+            failed[job.episode_id] = error
+            self._note_failure(job, str(error), passing=isinstance(error, TransientError))
         except Exception as error:
-            log.exception("episode failed", extra={"episode": spec["episode_id"]})
-            failed[spec["episode_id"]] = error
-            reason = f"internal error: {type(error).__name__}: {error}"
-            self._note_failure(spec, phase, places[spec["episode_id"]], reason, passing=True)
+            log.exception("episode failed", extra={"episode": job.episode_id})
+            failed[job.episode_id] = error
+            self._note_failure(job, f"internal error: {type(error).__name__}: {error}", passing=True)
 
-    def _note_question(self, spec: EpisodeSpec, phase: str, position: int) -> None:
-        self._context.questions.ask(
-            {
-                "thread_id": spec["episode_id"],
-                "before": "remember",
-                "run_id": spec["run_id"],
-                "task_id": spec["task_id"],
-                "phase": phase,
-                "position": position,
-                "asked_at": self._context.clock(),
-                "answer": "",
-                "answered_at": None,
-            }
+    def _note_failure(self, job: Job, reason: str, *, passing: bool) -> None:
+        ledger, now = self._context.ledger, self._context.clock()
+        outlasting(
+            lambda: ledger.fail(
+                {
+                    "episode_id": job.episode_id,
+                    "run_id": job.spec["run_id"],
+                    "task_id": job.spec["task_id"],
+                    "spec": dict(job.spec),
+                    "phase": job.phase,
+                    "position": job.position,
+                    "reason": redacted(reason)[:1000],
+                    "count": 1,
+                    "passing": int(passing),
+                    "failed_at": now,
+                }
+            )
         )
-
-    def _note_failure(self, spec: EpisodeSpec, phase: str, position: int, reason: str, *, passing: bool) -> None:
-        self._context.ledger.fail(
-            {
-                "episode_id": spec["episode_id"],
-                "run_id": spec["run_id"],
-                "task_id": spec["task_id"],
-                "spec": dict(spec),
-                "phase": phase,
-                "position": position,
-                "reason": redacted(reason)[:1000],
-                "count": 1,
-                "passing": int(passing),
-                "failed_at": self._context.clock(),
-            }
-        )
-        self._context.events({"kind": "episode_failed", "episode_id": spec["episode_id"], "reason": reason})
-
-    def _run_one(self, spec: EpisodeSpec, phase: str, position: int) -> FinishedEpisode:
-        """Bring one episode to its end in this worker thread and write its row."""
-        if self._stopping.is_set():
-            raise StoppedError("stopped before it began")
-        episode_id = spec["episode_id"]
-        context = self._context
-        worker = threading.current_thread().name
-        context.events(
-            {"kind": "episode_started", "worker": worker, "episode_id": episode_id, "task_id": spec["task_id"]}
-        )
-        control = self._controls[episode_id] = RunControl()
-        started = time.monotonic()
-        try:
-            config = thread_config(episode_id, self._version)
-            with untraced(), self._home.naming_errors(CHECKPOINT_FILE):
-                graph, answer_to = self._graph_of_this_thread(), context.questions.answer_to
-                state = drive(graph, config, {"episode": spec}, context, control, answer_to=answer_to)
-        except WaitingError:
-            self._note_question(spec, phase, position)
-            raise
-        finally:
-            del self._controls[episode_id]
-        row = finished_episode(state, wall_s=time.monotonic() - started, finished_at=context.clock())  # type: ignore[arg-type]
-        had_failed = episode_id in self._had_failed
-        context.ledger.record(row, spec["run_id"], phase, position, had_failed=had_failed)
-        if spec.get("ask"):
-            context.questions.close(episode_id)
-        self._tell_finished(row, reused=False)
-        return row
-
-    def _graph_of_this_thread(self) -> CompiledStateGraph[Any, Any, Any, Any]:
-        """Return the graph compiled with this thread's own saver: a saver holds one lock."""
-        if not hasattr(self._of_thread, "graph"):
-            saver = open_saver(self._home)
-            self._savers.append(saver)
-            self._of_thread.graph = self._graph.compile(checkpointer=saver)
-        graph: CompiledStateGraph[Any, Any, Any, Any] = self._of_thread.graph
-        return graph
-
-    def _tell_finished(self, row: FinishedEpisode, *, reused: bool) -> None:
-        self._context.events(
-            {
-                "kind": "episode_finished",
-                "worker": threading.current_thread().name,
-                "episode_id": row["episode_id"],
-                "task_id": row["task_id"],
-                "solved": bool(row["solved"]),
-                "reward": row["reward"],
-                "tokens": row["prompt_tokens"] + row["completion_tokens"],
-                "cost_usd": row["cost_usd"],
-                "reused": reused,
-            }
-        )
+        self._context.events({"kind": "episode_failed", "episode_id": job.episode_id, "reason": reason})

@@ -124,6 +124,23 @@ ConcurrencyOption = Annotated[
     int | None,
     typer.Option("--concurrency", "-c", help="Episodes at one time. [default: 8]", rich_help_panel=LOOP),
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where episodes run: local (threads), ray (processes, on this machine or a cluster). [default: local]",
+        rich_help_panel=LOOP,
+    ),
+]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a Ray cluster: auto, or host:6379. [default: Ray is started here for the run]", rich_help_panel=LOOP
+    ),
+]
+ActorsOption = Annotated[
+    int | None,
+    typer.Option(help="Processes on Ray. [default: one per CPU of the cluster]", rich_help_panel=LOOP),
+]
 
 MemoryOption = Annotated[
     str | None,

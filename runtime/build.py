@@ -56,8 +56,11 @@ class Services:
         self.home.close()
 
 
-def model_spec(settings: Settings, role: Role = "generate") -> ModelSpec:
-    """Return which model the settings ask for in a role."""
+def model_spec(settings: Settings, role: Role = "generate", workers: int | None = None) -> ModelSpec:
+    """Return which model the settings ask for in a role.
+
+    workers: processes that a model of this machine may use; None: one per core.
+    """
     given = settings.model_for(role)
     return ModelSpec(
         name=given.model,
@@ -68,16 +71,17 @@ def model_spec(settings: Settings, role: Role = "generate") -> ModelSpec:
         key_variable=given.key_env,
         timeout_s=settings.model_timeout_s,
         budget=settings.budget,
+        workers=workers,
     )
 
 
-def make_role_models(settings: Settings) -> dict[Role, RoleModel]:
+def make_role_models(settings: Settings, workers: int | None = None) -> dict[Role, RoleModel]:
     """Make the models of all roles; roles with the same model share it and its rate limit.
 
     Raises SetupError for an unknown model, a missing key, or a cap on money where a price is unknown.
     """
     made: dict[ModelSpec, RoleModel] = {}
-    specs = {role: model_spec(settings, role) for role in ROLES}
+    specs = {role: model_spec(settings, role, workers) for role in ROLES}
     for spec in specs.values():
         if spec not in made:
             made[spec] = _role_model(spec, settings)
@@ -103,14 +107,15 @@ def _role_model(spec: ModelSpec, settings: Settings) -> RoleModel:
     )
 
 
-def open_services(settings: Settings) -> Services:
+def open_services(settings: Settings, workers: int | None = None) -> Services:
     """Open everything that the settings name; the cheap checks come first.
 
+    workers: processes for programs, and for a model that runs on this machine; None: one per core.
     Raises SetupError for what the user can fix: home, model, key, reward table. A sandbox that is not as isolated as
     the settings require refuses its first program.
     """
     rewards = RewardTable(settings.rewards)
-    by_role = make_role_models(settings)
+    by_role = make_role_models(settings, workers)
     embedder = embedder_named(settings.embedder)
     home = home_of(settings)
     contents = ContentStore(home)
@@ -130,7 +135,7 @@ def open_services(settings: Settings) -> Services:
             meter=Meter(home, settings.max_cost_usd),
             cache=AnswerCache(home) if settings.cache_answers else None,
         ),
-        sandbox=LocalSandbox(require=settings.require_isolation),
+        sandbox=LocalSandbox(workers, require=settings.require_isolation),
         rewards=rewards,
     )
 

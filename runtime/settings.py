@@ -46,7 +46,7 @@ INDEPENDENT = frozenset(
         "retries",
     }
     | {"retry_wait_s", "requests_per_minute", "tokens_per_minute", "max_cost_usd", "cache_answers", "prices"}
-    | {"langsmith_dataset", "langsmith_experiment"}
+    | {"langsmith_dataset", "langsmith_experiment", "engine", "ray_address", "actors"}
 )
 
 
@@ -192,6 +192,12 @@ class Settings(BaseSettings):
     seed: int = 0
     concurrency: int = Field(8, ge=1, le=1024)
     """Episodes at one time."""
+    engine: Literal["local", "ray"] = "local"
+    """Where episodes run: threads of this process, or processes of a Ray cluster."""
+    ray_address: str = ""
+    """Of a cluster, such as auto or host:6379; "": Ray is started on this machine for as long as the run takes."""
+    actors: int | None = Field(None, ge=1)
+    """Processes on Ray; None: one per CPU, at most one per episode at a time."""
     prompts: str = ""
     """Prompt set to begin with: an id, a folder of Markdown files; empty: the one in use."""
     limit: int | None = Field(None, ge=1)

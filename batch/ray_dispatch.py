@@ -1,0 +1,256 @@
+"""Which episode runs in which actor: whoever is free gets the next one, and what an actor that died had begun.
+
+Everything here happens in one thread. What the actors answer comes to it through its inbox, as calls to make.
+"""
+
+import logging
+import math
+import queue
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias
+
+from batch.ray_actor import Crash, Ended, EpisodeActor, Greeting, Place
+from batch.ray_cluster import ActorLostError, Cluster
+from batch.worker import Job, finished_event, started_event
+from runtime.settings import Settings
+from state.errors import PermanentError, RatchetError, StoppedError, TransientError
+from state.ledger import FinishedEpisode
+from telemetry.events import Sink
+
+log = logging.getLogger(__name__)
+
+TRIES = 3  # of an episode whose processes die; the last one alone, so that it is not blamed for what another did
+STARTS = 4  # actors in a row that do not come up before Ray counts as broken
+PATIENCE_S = 30.0  # for a first actor, before it is said that there is none
+CLOSE_S = 15.0  # for actors that close their files
+
+Inbox: TypeAlias = "queue.SimpleQueue[Callable[[], None]]"
+
+
+@dataclass(eq=False)
+class Flight:
+    """A job, who waits for its end, and how many processes died of it, or with it."""
+
+    job: Job
+    future: "Future[FinishedEpisode]"
+    deaths: int = 0
+
+
+@dataclass(eq=False)
+class Seat:
+    """An actor and the episodes it works on."""
+
+    number: int
+    actor: Any
+    greeting: Greeting | None = None
+    """None until it is up."""
+    flights: dict[str, Flight] = field(default_factory=dict)
+    kept_for: Flight | None = None
+    """What runs here next, or now, with nothing beside it."""
+    asked: bool = False
+    """Whether it has been asked what it does and has not answered."""
+    nodes: dict[str, str] = field(default_factory=dict)
+
+    def has_room(self, threads: int) -> bool:
+        """Tell whether it may be given any episode."""
+        return self.greeting is not None and self.kept_for is None and len(self.flights) < threads
+
+    def worker_name(self, job: Job) -> str:
+        """Return what to call the place where a job runs here."""
+        return f"ray_{self.number}.{job.episode_id[:4]}"
+
+
+class Dispatcher:
+    """Brings flights to their ends in `seats` actors, `settings.concurrency` at one time in all."""
+
+    def __init__(self, cluster: Cluster, settings: Settings, place: Place, events: Sink, inbox: Inbox) -> None:
+        """place: that of every actor, but for its number."""
+        self._cluster = cluster
+        self._settings = settings
+        self._place = place
+        self._events = events
+        self._inbox = inbox
+        self._threads = math.ceil(settings.concurrency / place.of)  # of each actor
+        self._broken: RatchetError | None = None  # why nothing can run
+        self._stopping = False
+        self._vain_starts = 0
+        self._began = time.monotonic()
+        self._seats: list[Seat] = []
+        self._waiting: deque[Flight] = deque()
+        self._alone: deque[Flight] = deque()  # those that must not share an actor
+
+    @property
+    def flying(self) -> int:
+        """How many episodes run now."""
+        return sum(len(seat.flights) for seat in self._seats)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the actors that are up."""
+        return [seat.greeting.pid for seat in list(self._seats) if seat.greeting is not None]
+
+    def accept(self, flight: Flight) -> None:
+        """Take one more."""
+        self._waiting.append(flight)
+
+    def dispatch(self) -> None:
+        """Give waiting episodes to the actors that have room, the emptiest first; start actors that are missing."""
+        if self._broken or self._stopping:
+            self._fail_waiting(self._broken or StoppedError("stopped before it began"))
+            return
+        if not self._waiting and not self._alone:
+            return
+        while len(self._seats) < self._place.of:
+            self._start_seat()
+        self._dispatch_alone()
+        while self._waiting and self.flying < self._settings.concurrency:
+            free = [seat for seat in self._seats if seat.has_room(self._threads)]
+            if not free:
+                return
+            self._fly(min(free, key=lambda seat: len(seat.flights)), self._waiting.popleft())
+
+    def pulse(self) -> None:
+        """Ask what the actors do, for whoever watches; say when there is none."""
+        for seat in self._seats:
+            if seat.flights and seat.greeting and not seat.asked:
+                seat.asked = True
+                self._then(self._cluster.call(seat.actor.doing, urgent=True), partial(self._told, seat))
+        if self._waiting and not self.pids and time.monotonic() - self._began > PATIENCE_S:
+            self._notice("no Ray worker is up yet: the cluster may have no free CPU")
+
+    def stop(self) -> None:
+        """Ask every running episode to end at its next node; begin no other."""
+        self._stopping = True
+        for seat in self._seats:
+            if seat.greeting:
+                self._cluster.call(seat.actor.stop, urgent=True)
+
+    def close(self) -> None:
+        """Let the actors close what they have open, then end them; nothing may be running any more."""
+        closing = [self._cluster.call(seat.actor.close, urgent=True) for seat in self._seats if seat.greeting]
+        deadline = time.monotonic() + CLOSE_S
+        for answer in closing:
+            try:
+                answer.result(timeout=max(0.0, deadline - time.monotonic()))
+            except (ActorLostError, TimeoutError) as error:
+                log.warning("an actor did not close", extra={"reason": str(error)})
+        for seat in self._seats:
+            self._cluster.kill(seat.actor)
+
+    def give_up(self, error: Exception) -> None:
+        """End everything that runs or waits with this error, and whatever comes later."""
+        self._broken = TransientError(f"the dispatcher failed: {type(error).__name__}: {error}")
+        for seat in self._seats:
+            while seat.flights:
+                seat.flights.popitem()[1].future.set_exception(self._broken)
+        self._fail_waiting(self._broken)
+
+    def _dispatch_alone(self) -> None:
+        """Keep the emptiest actor for an episode that must be alone, one such at a time; start it once it is."""
+        kept = next((seat for seat in self._seats if seat.kept_for), None)
+        if kept is None and self._alone:
+            up = [seat for seat in self._seats if seat.greeting]
+            kept = min(up, key=lambda seat: len(seat.flights), default=None)
+            if kept:
+                kept.kept_for = self._alone.popleft()
+        if kept and kept.kept_for and not kept.flights:
+            self._fly(kept, kept.kept_for)
+
+    def _start_seat(self) -> None:
+        taken = {seat.number for seat in self._seats}
+        number = next(n for n in range(self._place.of) if n not in taken)
+        place = self._place.numbered(number)
+        seat = Seat(number, self._cluster.actor(EpisodeActor, self._threads, self._settings, place))
+        self._seats.append(seat)
+        self._then(self._cluster.call(seat.actor.open), partial(self._opened, seat))
+
+    def _opened(self, seat: Seat, answer: "Future[Any]") -> None:
+        error = answer.exception() or answer.result()
+        if isinstance(error, Greeting):
+            seat.greeting, self._vain_starts = error, 0
+            return
+        self._vain_starts += 1
+        if isinstance(error, RatchetError) and not isinstance(error, TransientError):
+            self._broken = error
+        elif self._vain_starts >= STARTS:
+            self._vain_starts = 0
+            self._fail_waiting(TransientError(f"Ray's workers do not come up: {error}", reason="ray"))
+        self._remove(seat, str(error))
+
+    def _fly(self, seat: Seat, flight: Flight) -> None:
+        job = flight.job
+        seat.flights[job.episode_id] = flight
+        self._events(started_event(job, seat.worker_name(job)))
+        self._then(self._cluster.call(seat.actor.run, job), partial(self._landed, seat, flight))
+
+    def _landed(self, seat: Seat, flight: Flight, answer: "Future[Ended]") -> None:
+        if seat.flights.pop(flight.job.episode_id, None) is None:
+            return  # given up
+        if seat.kept_for is flight:
+            seat.kept_for = None
+        error = answer.exception()
+        if isinstance(error, ActorLostError):
+            self._remove(seat, str(error))
+            self._try_again(flight, str(error))
+        elif error is not None:
+            flight.future.set_exception(error)
+        else:
+            self._settle(seat, flight, answer.result())
+
+    def _settle(self, seat: Seat, flight: Flight, end: Ended) -> None:
+        if isinstance(end, Crash):
+            log.error("an episode failed in its process\n%s", end.trace, extra={"episode": flight.job.episode_id})
+            flight.future.set_exception(TransientError(f"internal error: {end.reason}"))
+        elif isinstance(end, RatchetError):
+            flight.future.set_exception(end)
+        else:
+            self._events(finished_event(end, seat.worker_name(flight.job), reused=False))
+            flight.future.set_result(end)
+
+    def _try_again(self, flight: Flight, reason: str) -> None:
+        """Let another actor continue from the episode's last checkpoint, or give the episode up."""
+        flight.deaths += 1
+        if flight.deaths >= TRIES:
+            told = f"given up: each of the {TRIES} processes that ran it died, the last one alone with it: {reason}"
+            flight.future.set_exception(PermanentError(told))
+        elif flight.deaths == TRIES - 1:
+            self._alone.append(flight)
+        else:
+            self._waiting.appendleft(flight)
+
+    def _remove(self, seat: Seat, reason: str) -> None:
+        """Take leave of an actor; `dispatch` starts another in its place."""
+        if seat not in self._seats:
+            return
+        self._seats.remove(seat)
+        if seat.kept_for and seat.kept_for.job.episode_id not in seat.flights:
+            self._alone.appendleft(seat.kept_for)
+        self._cluster.kill(seat.actor)
+        if not self._stopping and not self._broken:
+            log.warning("an actor was lost: %s", reason)
+            self._notice(f"a Ray worker was lost and replaced: {reason[:160]}")
+
+    def _fail_waiting(self, error: Exception) -> None:
+        for waiting in (self._waiting, self._alone):
+            while waiting:
+                waiting.popleft().future.set_exception(error)
+
+    def _told(self, seat: Seat, answer: "Future[dict[str, str]]") -> None:
+        seat.asked = False
+        if answer.exception() is not None:
+            return  # the calls that were under way tell the same
+        for episode_id, node in answer.result().items():
+            if seat.nodes.get(episode_id) != node and episode_id in seat.flights:
+                self._events({"kind": "node_started", "episode_id": episode_id, "node": node})
+        seat.nodes = answer.result()
+
+    def _notice(self, detail: str) -> None:
+        self._events({"kind": "notice", "detail": detail})
+
+    def _then(self, answer: "Future[Any]", call: "Callable[[Future[Any]], None]") -> None:
+        answer.add_done_callback(lambda done: self._inbox.put(partial(call, done)))
