@@ -4,6 +4,9 @@ from batch.runner import Engine
 from batch.threads import ThreadEngine
 from runtime.build import Services
 from runtime.context import Context
+from state.errors import SetupError
+
+MOST_THREADS = 1024
 
 
 def open_engine(services: Services, context: Context) -> Engine:
@@ -15,5 +18,9 @@ def open_engine(services: Services, context: Context) -> Engine:
     if settings.engine == "ray":
         from batch.ray_pool import RayPool
 
-        return RayPool(settings, context.events, reachable=bool(getattr(services.home, "url", "")))
+        return RayPool(settings, services.home, context.events)
+    if settings.concurrency > MOST_THREADS:
+        raise SetupError(
+            f"--concurrency {settings.concurrency} is more than one process takes ({MOST_THREADS}): use --engine ray"
+        )
     return ThreadEngine(context, services.home, settings.concurrency)

@@ -25,6 +25,7 @@ from state.learning import LearningState, RunRef, TaskEntry
 from state.ledger import Failure, RunRow
 from state.task import Task
 from storage.contents import canonical, digest_of
+from storage.money import forget_calls
 from telemetry.events import Event, Sink, ignore
 from telemetry.langsmith import untraced
 
@@ -150,6 +151,7 @@ class LearningRun:
             "active_s": 0.0,
         }
         self._services.models.resume()
+        forget_calls(self._services.home, run_id=run_id)  # of processes that died with an earlier start
         if not was_done:
             ledger.begin_run(row)
         status, began = "done" if was_done else "stopped", time.monotonic()

@@ -31,6 +31,7 @@ from state.memory_item import Horizon
 from state.optimization import OptimizationRef, OptimizationState
 from state.task import SPLITS, Split, Task
 from storage.contents import ContentStore, canonical, digest_of
+from storage.money import forget_calls
 from telemetry.events import Sink, ignore
 
 STEPS = 1_000_000  # super-steps of one optimisation: at least six per iteration
@@ -143,6 +144,7 @@ class OptimisationRun:
             return self._drive()  # reads the finished thread
         ledger, now, run_id = self._services.ledger, self.context.clock, self.plan.run_id
         self._services.models.resume()
+        forget_calls(self._services.home, run_id=run_id)  # of processes that died with an earlier start
         ledger.begin_run(self._row())
         status, began = "stopped", time.monotonic()
         try:

@@ -6,6 +6,7 @@ import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 from batch.ray_cluster import host_of_this_process
 from batch.worker import EpisodeWorker, Job
@@ -28,6 +29,8 @@ class Place:
 
     number: int
     """From 0."""
+    holder: str = ""
+    """Names the process among all: what it held when it died is given back."""
     of: int
     """Actors that share what is limited per minute."""
     driver_host: str
@@ -38,8 +41,8 @@ class Place:
     """Of the driver's episode graph: another one here would not do the same."""
 
     def numbered(self, number: int) -> "Place":
-        """Return the place of the actor of that number."""
-        return replace(self, number=number)
+        """Return the place of a new actor of that number."""
+        return replace(self, number=number, holder=uuid4().hex)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +120,7 @@ class EpisodeActor:
             settings = settings.model_copy(update={"home": FOLDER_ELSEWHERE})
         if graph_version(episode_graph()) != place.version:
             raise SetupError(f"{host} has another version of ratchet: install the one that this command runs")
-        services = self._services = open_services(settings, workers=1)
+        services = self._services = open_services(settings, workers=1, holder=place.holder)
         common: dict[str, Any] = {name: getattr(services, name) for name in SERVICES}
         self._worker = EpisodeWorker(Context(**common, events=self._note), services.home)
         return Greeting(pid=os.getpid(), host=host)

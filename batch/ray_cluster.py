@@ -29,9 +29,12 @@ class Cluster:
         Where this process is connected already, as in a notebook, that connection is used and stays open.
         Raises SetupError when there is no cluster, or it refuses us.
         """
+        if address.startswith("ray://"):
+            raise SetupError("--ray-address takes no ray:// address: run on a machine of the cluster, with auto")
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
         self._ray = _ray()
+        logging.getLogger("ray").setLevel(logging.ERROR)  # it has a handler of its own, on the user's screen
         self._is_ours = not self._ray.is_initialized()
         if self._is_ours:
             _connect(address, places)
@@ -117,8 +120,8 @@ def _pass_on(done: "Future[Any]", answer: "Future[Any]") -> None:
 
 def _why(said: str) -> str:
     """Return the cause of an actor's death in one line: Ray says it in a paragraph."""
-    found = [
-        line.strip() for line in said.splitlines() if line.startswith(("The actor is dead because", "Task was killed"))
-    ]
-    reason = (found or said.strip().splitlines() or ["no reason given"])[0]
-    return reason.partition(" Some common causes")[0].removeprefix("The actor is dead because ")[:300]
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["no reason given"]
+    if "error raised in its creation task" in said:
+        return lines[-1][:300]
+    telling = [line for line in lines if line.startswith(("The actor is dead because", "Task was killed"))] or lines
+    return telling[0].partition(" Some common causes")[0].removeprefix("The actor is dead because ")[:300]

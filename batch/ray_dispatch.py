@@ -45,7 +45,7 @@ class Flight:
 class Seat:
     """An actor and the episodes it works on."""
 
-    number: int
+    place: Place
     actor: Any
     greeting: Greeting | None = None
     """None until it is up."""
@@ -61,20 +61,31 @@ class Seat:
         return self.greeting is not None and self.kept_for is None and len(self.flights) < threads
 
     def worker_name(self, job: Job) -> str:
-        """Return what to call the place where a job runs here."""
-        return f"ray_{self.number}.{job.episode_id[:4]}"
+        """Return what to call the place where a job runs here: machine, process, actor and episode."""
+        assert self.greeting is not None, "only an actor that is up is given jobs"
+        return f"{self.greeting.host} {self.greeting.pid}_{self.place.number}.{job.episode_id[:4]}"
 
 
 class Dispatcher:
     """Brings flights to their ends in `seats` actors, `settings.concurrency` at one time in all."""
 
-    def __init__(self, cluster: Cluster, settings: Settings, place: Place, events: Sink, inbox: Inbox) -> None:
-        """place: that of every actor, but for its number."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        settings: Settings,
+        place: Place,
+        *,
+        events: Sink,
+        inbox: Inbox,
+        give_back: Callable[[str], None],
+    ) -> None:
+        """place: that of every actor, but for its number. give_back: frees what a process held that is gone."""
         self._cluster = cluster
         self._settings = settings
         self._place = place
         self._events = events
         self._inbox = inbox
+        self._give_back = give_back
         self._threads = math.ceil(settings.concurrency / place.of)  # of each actor
         self._broken: RatchetError | None = None  # why nothing can run
         self._stopping = False
@@ -88,11 +99,6 @@ class Dispatcher:
     def flying(self) -> int:
         """How many episodes run now."""
         return sum(len(seat.flights) for seat in self._seats)
-
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the actors that are up."""
-        return [seat.greeting.pid for seat in list(self._seats) if seat.greeting is not None]
 
     def accept(self, flight: Flight) -> None:
         """Take one more."""
@@ -120,7 +126,11 @@ class Dispatcher:
             if seat.flights and seat.greeting and not seat.asked:
                 seat.asked = True
                 self._then(self._cluster.call(seat.actor.doing, urgent=True), partial(self._told, seat))
-        if self._waiting and not self.pids and time.monotonic() - self._began > PATIENCE_S:
+        if (
+            self._waiting
+            and not any(seat.greeting for seat in self._seats)
+            and time.monotonic() - self._began > PATIENCE_S
+        ):
             self._notice("no Ray worker is up yet: the cluster may have no free CPU")
 
     def stop(self) -> None:
@@ -162,10 +172,10 @@ class Dispatcher:
             self._fly(kept, kept.kept_for)
 
     def _start_seat(self) -> None:
-        taken = {seat.number for seat in self._seats}
+        taken = {seat.place.number for seat in self._seats}
         number = next(n for n in range(self._place.of) if n not in taken)
         place = self._place.numbered(number)
-        seat = Seat(number, self._cluster.actor(EpisodeActor, self._threads, self._settings, place))
+        seat = Seat(place, self._cluster.actor(EpisodeActor, self._threads, self._settings, place))
         self._seats.append(seat)
         self._then(self._cluster.call(seat.actor.open), partial(self._opened, seat))
 
@@ -231,6 +241,7 @@ class Dispatcher:
         if seat.kept_for and seat.kept_for.job.episode_id not in seat.flights:
             self._alone.appendleft(seat.kept_for)
         self._cluster.kill(seat.actor)
+        self._give_back(seat.place.holder)
         if not self._stopping and not self._broken:
             log.warning("an actor was lost: %s", reason)
             self._notice(f"a Ray worker was lost and replaced: {reason[:160]}")

@@ -12,12 +12,15 @@ from functools import partial
 from batch.ray_actor import Place, only_here
 from batch.ray_cluster import Cluster
 from batch.ray_dispatch import Dispatcher, Flight, Inbox
+from batch.restarts import outlasting
 from batch.worker import Job
 from graphs.episode import episode_graph
 from graphs.version import graph_version
 from runtime.settings import Settings
 from state.errors import RatchetError, SetupError
 from state.ledger import FinishedEpisode
+from storage.engine import Home
+from storage.money import forget_calls
 from telemetry.events import Sink
 
 log = logging.getLogger(__name__)
@@ -32,12 +35,13 @@ class RayPool:
     end: the kernel ends a Ray that was started here with the thread that started it.
     """
 
-    def __init__(self, settings: Settings, events: Sink, *, reachable: bool) -> None:
-        """reachable: whether other machines reach the home."""
+    def __init__(self, settings: Settings, home: Home, events: Sink) -> None:
+        """home: that of the settings, open in this process."""
         self.width = settings.concurrency
         self._settings = settings.model_copy(update={"home": settings.home.resolve()})
         self._events = events
-        self._reachable = reachable
+        self._home = home
+        self._reachable = bool(home.url)  # from other machines
         self._inbox: Inbox = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ray", daemon=True)
         self._ending = False
@@ -63,10 +67,6 @@ class RayPool:
             self._inbox.put(self._end)
             self._thread.join()
 
-    def pids(self) -> list[int]:
-        """Return the process ids of the actors that are up."""
-        return self._dispatcher.pids if self._dispatcher else []
-
     def _work(self) -> None:
         try:
             cluster = self._connected()
@@ -75,7 +75,12 @@ class RayPool:
             return
         try:
             dispatcher = self._dispatcher = Dispatcher(
-                cluster, self._settings, self._place(cluster), self._events, self._inbox
+                cluster,
+                self._settings,
+                self._place(cluster),
+                events=self._events,
+                inbox=self._inbox,
+                give_back=lambda holder: outlasting(lambda: forget_calls(self._home, holder=holder)),
             )
             while not (self._ending and not dispatcher.flying):
                 try:

@@ -107,10 +107,11 @@ def _role_model(spec: ModelSpec, settings: Settings) -> RoleModel:
     )
 
 
-def open_services(settings: Settings, workers: int | None = None) -> Services:
+def open_services(settings: Settings, workers: int | None = None, holder: str = "") -> Services:
     """Open everything that the settings name; the cheap checks come first.
 
-    workers: processes for programs, and for a model that runs on this machine; None: one per core.
+    workers: processes for programs, and for a model that runs on this machine; None: one per core. holder: names this
+    process among those that work on the same run.
     Raises SetupError for what the user can fix: home, model, key, reward table. A sandbox that is not as isolated as
     the settings require refuses its first program.
     """
@@ -132,7 +133,7 @@ def open_services(settings: Settings, workers: int | None = None) -> Services:
         models=Models(
             by_role,
             retries=Retries(count=settings.retries, first_wait_s=settings.retry_wait_s),
-            meter=Meter(home, settings.max_cost_usd),
+            meter=Meter(home, settings.max_cost_usd, holder),
             cache=AnswerCache(home) if settings.cache_answers else None,
         ),
         sandbox=LocalSandbox(workers, require=settings.require_isolation),

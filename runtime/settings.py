@@ -190,8 +190,8 @@ class Settings(BaseSettings):
     draw: Literal["shuffled", "learnable"] = "shuffled"
     """Order of the train tasks after the first epoch: another draw each, or what is solved now and then first."""
     seed: int = 0
-    concurrency: int = Field(8, ge=1, le=1024)
-    """Episodes at one time."""
+    concurrency: int = Field(8, ge=1, le=65_536)
+    """Episodes at one time; at most 1024 with the engine local."""
     engine: Literal["local", "ray"] = "local"
     """Where episodes run: threads of this process, or processes of a Ray cluster."""
     ray_address: str = ""

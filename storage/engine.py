@@ -227,6 +227,18 @@ def add_amounts(connection: Connection, table: Table, rows: Sequence[Mapping[str
     connection.execute(addition, in_order(table, rows))
 
 
+def raise_amounts(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise the amount that a row's key has to the row's own, where that is higher."""
+    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
+    insertion = kind.insert(table)
+    raised = insertion.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={"amount": insertion.excluded.amount},
+        where=insertion.excluded.amount > table.c.amount,
+    )
+    connection.execute(raised, in_order(table, rows))
+
+
 @lru_cache(maxsize=64)
 def _insert_new(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
     # kept: building and compiling the statement costs more than the insert

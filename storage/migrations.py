@@ -54,6 +54,7 @@ MIGRATIONS: list[Callable[[Connection], None]] = [
     metadata.create_all,  # forks, questions
     _memory_care,
     lambda _connection: None,  # homes may be encrypted: versions before this one would write plain texts into them
+    metadata.create_all,  # calls under way
 ]
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 

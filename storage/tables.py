@@ -109,6 +109,17 @@ model_use = Table(
     Column("amount", Float, nullable=False),
 )
 
+# Model calls of a run with a cap on money that are under way, whichever process makes them.
+calls_under_way = Table(
+    "calls_under_way",
+    metadata,
+    Column("call_id", String(64), primary_key=True),
+    Column("run_id", String(64), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("holder", String(64), nullable=False),  # the process: what one that died held is given back
+)
+Index("calls_under_way_by_run", calls_under_way.c.run_id)
+
 # Answers of models by what was asked, where the user wants them kept.
 cached_answers = Table(
     "cached_answers",

@@ -18,6 +18,7 @@ from models.retry import Retries
 from models.roles import Models, Question, RoleModel
 from state.errors import BudgetError, StoppedError
 from storage.engine import DATABASE_FILE, Home, open_home
+from storage.money import forget_calls
 from storage.usage import use_of
 
 QUICK = Retries(count=5, first_wait_s=0.001)
@@ -94,7 +95,7 @@ def test_an_answer_is_paid_for_once_though_the_database_is_locked(
     monkeypatch.setattr(storage.engine, "BUSY_TIMEOUT_S", 0)
     home = open_home(tmp_path / "home")
     answers = iter(["first", "second", "third"])
-    models = Models({"generate": priced(answers)}, retries=QUICK, meter=Meter(home, 5.0), cache=AnswerCache(home))
+    models = Models({"generate": priced(answers)}, retries=QUICK, meter=Meter(home), cache=AnswerCache(home))
     other = sqlite3.connect(tmp_path / "home" / DATABASE_FILE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert models.ask("generate", question()).text == "first"
@@ -105,6 +106,34 @@ def test_an_answer_is_paid_for_once_though_the_database_is_locked(
     models.flush()
     assert paid(home) == 1.0
     home.close()
+
+
+def test_two_processes_share_the_cap(tmp_path: Path) -> None:
+    homes = [open_home(tmp_path / "home") for _ in range(2)]
+    mine, theirs = (Meter(home, 0.1, holder=name) for home, name in zip(homes, "ab", strict=True))
+    assert spend(mine, 0.04)
+    with theirs.paying("run", "m", lambda: None):  # may cost 0.04 as well
+        with pytest.raises(StopAsyncIteration), mine.paying("run", "m", give_up):
+            pytest.fail("0.04 spent, 0.04 under way elsewhere: another 0.04 is not there")
+        theirs.note("run", "generate", "m", {"calls": 1, "cost_usd": 0.01})
+    assert spend(mine, 0.04)
+    assert not spend(theirs, 0.01), "the next one may cost 0.04"
+    for home in homes:
+        home.close()
+
+
+def test_what_a_dead_process_held_is_given_back(home: Home) -> None:
+    dead, alive = Meter(home, 0.1, holder="dead"), Meter(home, 0.1, holder="alive")
+    assert spend(alive, 0.04)
+    with dead.paying("run", "m", lambda: None):
+        with pytest.raises(StopAsyncIteration), alive.paying("run", "m", give_up):
+            pytest.fail("too much together")
+        forget_calls(home, holder="dead")
+        assert spend(alive, 0.04)
+
+
+def give_up() -> None:
+    raise StopAsyncIteration
 
 
 def priced(answers: Iterator[str]) -> RoleModel:
