@@ -115,7 +115,7 @@ def report(one: Episode, options: argparse.Namespace) -> None:
         f"{o.episodes:,} episodes on {o.nodes} nodes of {o.cores} cores, {o.calls:g} model calls each",
         "",
         f"measured here, per episode: {one.cpu_s * 1e3:.1f} ms of processor; {one.commits:.1f} commits of rows,",
-        f"  {one.checkpoint_commits:.1f} of checkpoints; {one.kib:.1f} KiB of rows, {one.checkpoint_kib:.1f} of checkpoints",
+        f"  {one.checkpoint_commits:.1f} of checkpoints; {one.kib:.1f} KiB of rows, {one.checkpoint_kib:.1f} of those",
         f"assumed: {o.sandbox_cpu_s * 1e3:.0f} ms of processor per execution; an answer takes {latency_s:.2f} s,",
         f"  {prompt:.0f} tokens in and {completion:.0f} out; ${o.node_price:.2f} a node-hour,",
         f"  ${o.database_price:.2f} a database-hour, ${o.input_price:.2f} and ${o.output_price:.2f} a million tokens",
