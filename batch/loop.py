@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from batch.engines import open_engine
 from batch.lease import Lease
+from batch.restarts import outlasting
 from batch.runner import BatchRunner
 from batch.traces import start_exporter
 from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
@@ -156,11 +157,11 @@ class LearningRun:
             ledger.begin_run(row)
         status, began = "done" if was_done else "stopped", time.monotonic()
         try:
-            state = self._drive_loop(may_start=not was_done)
-            self._retry_failures(hopeless_too=was_done)
+            state = outlasting(lambda: self._drive_loop(may_start=not was_done))
+            outlasting(lambda: self._retry_failures(hopeless_too=was_done))
             status = "done"
         finally:
-            ledger.end_run(run_id, status, clock(), time.monotonic() - began)
+            outlasting(lambda: ledger.end_run(run_id, status, clock(), time.monotonic() - began))
         return state
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from langgraph.checkpoint.base import CheckpointTuple
 from batch.engines import open_engine
 from batch.lease import Lease
 from batch.loop import conditions_of
+from batch.restarts import outlasting
 from batch.runner import BatchRunner
 from checkpoints.history import history, values_of, waiting_nodes
 from checkpoints.lineage import ForkRow, Lineage, branch
@@ -148,13 +149,13 @@ class OptimisationRun:
         ledger.begin_run(self._row())
         status, began = "stopped", time.monotonic()
         try:
-            state = self._drive()
+            state = outlasting(self._drive)
             promoted = state["ending"]["promoted"]
             if promoted != self.plan.ref["prompt_set"]:
                 self._services.prompts.choose_once(promoted, author=run_id, now=now())
             status = "done"
         finally:
-            ledger.end_run(run_id, status, now(), time.monotonic() - began)
+            outlasting(lambda: ledger.end_run(run_id, status, now(), time.monotonic() - began))
         return state
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 
 from batch.restarts import outlasting
-from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
+from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
 from checkpoints.threads import drive, thread_config
 from graphs.episode import episode_graph
 from graphs.version import graph_version
@@ -22,7 +22,7 @@ from runtime.results import finished_episode
 from state.episode import EpisodeSpec
 from state.errors import StoppedError, WaitingError
 from state.ledger import FinishedEpisode
-from storage.engine import Home, named_errors
+from storage.engine import Home
 from telemetry.events import Event
 from telemetry.langsmith import untraced
 
@@ -56,7 +56,7 @@ class EpisodeWorker:
         self._home = home
         self._graph = episode_graph()
         self._version = graph_version(self._graph)
-        self._savers: list[Any] = []
+        self._savers: list[Saver] = []
         self._idle: deque[Graph] = deque()  # each with a saver of its own: a saver holds one lock
         self._controls: dict[str, RunControl] = {}
         self._stopping = threading.Event()
@@ -86,7 +86,7 @@ class EpisodeWorker:
         try:
             self._wait(0.0)  # after the control is known to stop(): one of the two notices
             config = thread_config(episode_id, self._version)
-            with untraced(), named_errors(self._home.folder, CHECKPOINT_FILE), self._borrowed_graph() as graph:
+            with untraced(), self._home.naming_errors(CHECKPOINT_FILE), self._borrowed_graph() as graph:
                 answer_to = context.questions.answer_to
                 state = drive(graph, config, {"episode": job.spec}, context, control, answer_to=answer_to)
         except GraphDrained as error:
@@ -107,7 +107,7 @@ class EpisodeWorker:
         try:
             graph = self._idle.pop()
         except IndexError:
-            saver = open_saver(self._home.folder)
+            saver = open_saver(self._home)
             self._savers.append(saver)
             graph = self._graph.compile(checkpointer=saver)
         try:

@@ -4,7 +4,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -40,7 +40,7 @@ class LoopbackModel:
     A request for a name in `failing` is answered with status 500; every prompt is kept in `prompts`.
     """
 
-    def __init__(self, delay_s: float = 0.0) -> None:
+    def __init__(self, delay_s: float | Callable[[], float] = 0.0) -> None:
         self.requests: list[tuple[str, bool]] = []
         self.prompts: list[str] = []
         self.failing: set[str] = set()
@@ -51,7 +51,7 @@ class LoopbackModel:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                time.sleep(delay_s)
+                time.sleep(delay_s() if callable(delay_s) else delay_s)
                 model.prompts.append(json.dumps(body["messages"]))
                 answer = json.dumps(model.answer(body["messages"][-1]["content"])).encode()
                 self.send_response(500 if model.requests[-1][0] in model.failing else 200)

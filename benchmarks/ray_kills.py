@@ -21,11 +21,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.postgres import Server
 from sqlalchemy import select
 
 from benchmarks.kills import TIMES
 from benchmarks.loopback_model import LoopbackModel, write_tasks
+from benchmarks.postgres import Server
 from storage.engine import Home, open_home
 from storage.tables import episodes, failures
 
