@@ -7,8 +7,15 @@ from typing import Any
 
 from state.errors import SetupError, TransientError
 
-# Read when Ray is imported: it reports nothing to its makers, and prints no worker's log on the user's screen.
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": ".*", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+# Read when Ray is imported, and by what it starts: it reports nothing to its makers, prints no worker's log on the
+# user's screen, and may take its time: 15 s were not enough where ten processes shared two cores.
+_OPTIONS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_agent_register_timeout_ms": "120000",
+    "RAY_raylet_start_wait_time_s": "120",
+}
 OBJECT_STORE_BYTES = 80 << 20  # what passes through Ray are ids and rows: the least it takes
 
 
@@ -31,7 +38,7 @@ class Cluster:
         """
         if address.startswith("ray://"):
             raise SetupError("--ray-address takes no ray:// address: run on a machine of the cluster, with auto")
-        for name, value in _QUIET.items():
+        for name, value in _OPTIONS.items():
             os.environ.setdefault(name, value)
         self._ray = _ray()
         logging.getLogger("ray").setLevel(logging.ERROR)  # it has a handler of its own, on the user's screen

@@ -26,6 +26,7 @@ from telemetry.events import Sink
 log = logging.getLogger(__name__)
 
 PULSE_S = 0.5  # how often actors are asked what they do
+START_S = 300.0  # for Ray itself: it waits for ever where one of its processes died as it started
 
 
 class RayPool:
@@ -44,6 +45,9 @@ class RayPool:
         self._reachable = bool(home.url)  # from other machines
         self._inbox: Inbox = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ray", daemon=True)
+        self._watch = threading.Timer(START_S, self._give_up)
+        self._watch.daemon = True
+        self._late = False
         self._ending = False
         self._broken: RatchetError | None = None  # why there is no Ray
         self._dispatcher: Dispatcher | None = None
@@ -51,8 +55,9 @@ class RayPool:
 
     def submit(self, job: Job) -> "Future[FinishedEpisode]":
         """Have an episode brought to its end; a job that kills its processes ends with PermanentError."""
-        if not self._thread.is_alive():
+        if self._thread.ident is None:
             self._thread.start()
+            self._watch.start()
         flight = Flight(job, Future())
         self._inbox.put(partial(self._accept, flight))
         return flight.future
@@ -65,14 +70,25 @@ class RayPool:
         """Wait for what is running and end the actors; a Ray that was started here ends with them."""
         if self._thread.is_alive():
             self._inbox.put(self._end)
-            self._thread.join()
+            (self._watch if self._late else self._thread).join()
 
     def _work(self) -> None:
         try:
             cluster = self._connected()
-        except RatchetError as error:
-            self._refuse_all(error)
+        except Exception as error:
+            log.exception("Ray cannot be used")
+            self._watch.cancel()
+            if not self._late:
+                told = f"Ray failed as it started: {error}"
+                self._refuse_all(error if isinstance(error, RatchetError) else SetupError(told))
             return
+        self._watch.cancel()
+        if self._late:
+            cluster.close()
+            return
+        self._run_on(cluster)
+
+    def _run_on(self, cluster: Cluster) -> None:
         try:
             dispatcher = self._dispatcher = Dispatcher(
                 cluster,
@@ -127,6 +143,12 @@ class RayPool:
             reachable=self._reachable,
             version=graph_version(episode_graph()),
         )
+
+    def _give_up(self) -> None:
+        """Stand in for the thread that waits for Ray."""
+        self._late = True
+        logs = "its logs are in /tmp/ray/session_latest/logs"
+        self._refuse_all(SetupError(f"Ray has not started within {START_S:.0f} s; {logs}. --engine local needs no Ray"))
 
     def _refuse_all(self, error: RatchetError) -> None:
         """Answer every job with what stands in the way, until there are no more."""
