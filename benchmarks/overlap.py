@@ -17,7 +17,7 @@ from pathlib import Path
 
 from batch.statistics import wilson
 from models.offline.reflector import Solved, skill_lines
-from optimization.overlap import SHORTEST, THRESHOLD, copied_answers, overlap_of
+from optimization.overlap import SHORTEST, THRESHOLD, answers_of, copied_answers, overlap_of
 from prompts.registry import shipped_prompt_set
 from prompts.render import generation_messages
 from state.task import Task, view_of
@@ -92,15 +92,16 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 def main() -> None:
     tasks = [task for task in load_tasks(resolve_tasks("katas")).tasks if task["split"] == "train"]
     long = [task for task in tasks if overlap_of(task["reference"] or "", task["reference"] or "") == 1.0]
+    answers = [answers_of(task) for task in tasks]
     print(f"{len(tasks)} train katas, {len(long)} of them with a reference of at least {SHORTEST} tokens in its body;")
     print(
         f"an answer counts as copied from {THRESHOLD:.0%} of its n-grams\n\n| ordinary prompts | refused |\n|---|---|"
     )
     for name, prompts in ordinary(tasks).items():
-        print(f"| {name} | {interval(sum(bool(copied_answers(p, tasks)) for p in prompts), len(prompts))} |")
+        print(f"| {name} | {interval(sum(bool(copied_answers(p, answers)) for p in prompts), len(prompts))} |")
     system = shipped_prompt_set()["components"]["system"]
     others = [
-        any(c.task_id != task["task_id"] for c in copied_answers(f"{system}\n{task['reference']}", tasks))
+        any(c.task_id != task["task_id"] for c in copied_answers(f"{system}\n{task['reference']}", answers))
         for task in tasks
     ]
     print(f"| another kata's reference as an example | {interval(sum(others), len(others))} |")

@@ -11,11 +11,18 @@ from state.ledger import Failure, FinishedEpisode, RunRow, Trained
 from state.periodic import CareCounts
 from storage.contents import canonical
 from storage.engine import Home, insert_new
+from storage.prepared import Prepared
 from storage.tables import care_rounds, episodes, failures, run_episodes, runs
 from storage.traces import trace_counts
 from storage.usage import Use, use_of
 
 IDS_PER_QUERY = 500
+_place_, _row = run_episodes.c, episodes.c
+_PAID = Prepared(
+    select(_row.attempts, _row.prompt_tokens, _row.completion_tokens, _row.cost_usd, _row.wall_s)
+    .select_from(run_episodes.join(episodes, _place_.episode_id == _row.episode_id))
+    .where(_place_.run_id == bindparam("run"), _place_.phase == bindparam("of_phase"), _place_.reused == 0)
+)
 JSON_COLUMNS = ("components", "outcome")
 
 
@@ -99,14 +106,18 @@ class Ledger:
             query = select(c.episode_id).where(c.run_id == run_id, c.reused == 0)
             return set(connection.execute(query).scalars())
 
+    def paid_phases(self, run_id: str) -> set[str]:
+        """Return the phases in which a run has executed episodes itself."""
+        c = run_episodes.c
+        with self._home.reading() as connection:
+            return set(
+                connection.execute(select(c.phase).distinct().where(c.run_id == run_id, c.reused == 0)).scalars()
+            )
+
     def paid(self, run_id: str, phase: str) -> list[Paid]:
         """Return what each episode cost that a run executed itself in a phase; found ones cost nothing."""
-        place, row = run_episodes.c, episodes.c
-        columns = (row.attempts, row.prompt_tokens, row.completion_tokens, row.cost_usd, row.wall_s)
-        joined = run_episodes.join(episodes, place.episode_id == row.episode_id)
-        mine = (place.run_id == run_id) & (place.phase == phase) & (place.reused == 0)
         with self._home.reading() as connection:
-            rows = connection.execute(select(*columns).select_from(joined).where(mine))
+            rows = _PAID(connection, {"run": run_id, "of_phase": phase})
             return [Paid(r.attempts, r.prompt_tokens + r.completion_tokens, r.cost_usd, r.wall_s) for r in rows]
 
     def episodes_of(self, run_id: str) -> list[tuple[str, FinishedEpisode]]:

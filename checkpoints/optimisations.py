@@ -1,15 +1,31 @@
 """What optimisations leave behind: steps for reports, proposals that were paid for."""
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from storage.contents import canonical
 from storage.engine import Home, insert_new
+from storage.prepared import Prepared
 from storage.tables import optimisation_steps, proposals
 
 StepKind: TypeAlias = Literal["begin", "iteration", "end"]
+_key = proposals.c
+_PROPOSAL = Prepared(
+    select(proposals).where(
+        _key.optimisation == bindparam("run"), _key.iteration == bindparam("number"), _key.proposer == bindparam("who")
+    )
+)
+
+
+class Refused(TypedDict):
+    """A child that was tried in vain."""
+
+    iteration: int
+    parent: int  # index in the pool
+    child: str  # prompt set
 
 
 class ProposalRow(TypedDict):
@@ -34,12 +50,21 @@ class OptimisationLog:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._refused: dict[str, dict[int, Refused]] = {}
 
     def note(self, optimisation: str, iteration: int, kind: StepKind, record: dict[str, Any]) -> None:
         """Keep what happened in an iteration."""
         row = {"optimisation": optimisation, "iteration": iteration, "kind": kind, "record": canonical(record)}
         with self._home.writing() as connection:
             insert_new(connection, optimisation_steps, [row])
+        if optimisation in self._refused:
+            self._refused[optimisation] |= _refused([(iteration, kind, record)])
+
+    def refused(self, optimisation: str, before: int) -> list[Refused]:
+        """Return the children that were tried in vain before an iteration, in order; read once, then kept at hand."""
+        if optimisation not in self._refused:
+            self._refused[optimisation] = _refused(self.steps(optimisation))
+        return [one for number, one in sorted(self._refused[optimisation].items()) if number < before]
 
     def steps(self, optimisation: str) -> list[tuple[int, StepKind, dict[str, Any]]]:
         """Return everything that was noted, in order."""
@@ -57,10 +82,9 @@ class OptimisationLog:
 
     def proposal(self, optimisation: str, iteration: int, proposer: str) -> ProposalRow | None:
         """Return what a proposer said, if it was asked before."""
-        c = proposals.c
-        key = (c.optimisation == optimisation) & (c.iteration == iteration) & (c.proposer == proposer)
+        key = {"run": optimisation, "number": iteration, "who": proposer}
         with self._home.reading() as connection:
-            row = connection.execute(select(proposals).where(key)).mappings().one_or_none()
+            row = _PROPOSAL(connection, key).mappings().one_or_none()
         return None if row is None else ProposalRow(**{**row, **json.loads(row["components"])})  # type: ignore[typeddict-item]
 
     def keep_proposal(self, row: ProposalRow) -> None:
@@ -69,3 +93,11 @@ class OptimisationLog:
             said = canonical({"components": row["components"], "merge": row["merge"]})
             values = {name: value for name, value in row.items() if name != "merge"}
             insert_new(connection, proposals, [{**values, "components": said}])
+
+
+def _refused(steps: Iterable[tuple[int, StepKind, Mapping[str, Any]]]) -> dict[int, Refused]:
+    return {
+        number: {"iteration": number, "parent": record["parent"], "child": record["child"]}
+        for number, kind, record in steps
+        if kind == "iteration" and record["decision"] == "reject"
+    }

@@ -40,7 +40,7 @@ def prompt_optimization_graph() -> Graph:
     graph.add_edge("diagnose", "propose_prompt")
     graph.add_conditional_edges("propose_prompt", after_proposal, _to("run_child", "select", "promote"))
     graph.add_conditional_edges("run_child", after_child, _to("gate", "promote"))
-    graph.add_conditional_edges("gate", after_gate, _to("run_child", "validate_prompt", "select"))
+    graph.add_conditional_edges("gate", after_gate, _to("validate_prompt", "select"))
     graph.add_conditional_edges("validate_prompt", after_validation, _to("select", "promote"))
     graph.add_edge("promote", END)
     return graph

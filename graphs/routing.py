@@ -62,12 +62,9 @@ def after_child(state: OptimizationState) -> Literal["gate", "promote"]:
     return "promote" if state["ending"]["reason"] else "gate"
 
 
-def after_gate(state: OptimizationState) -> Literal["run_child", "validate_prompt", "select"]:
-    """Get more pairs while the evidence is undecided."""
-    decision = state["trial"]["decision"]
-    if decision == "grow":
-        return "run_child"
-    return "validate_prompt" if decision == "accept" else "select"
+def after_gate(state: OptimizationState) -> Literal["validate_prompt", "select"]:
+    """Measure what was accepted; begin the next iteration after what was not."""
+    return "validate_prompt" if state["trial"]["decision"] == "accept" else "select"
 
 
 def after_validation(state: OptimizationState) -> Literal["select", "promote"]:

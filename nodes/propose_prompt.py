@@ -5,7 +5,6 @@ from typing import TypedDict
 from langgraph.runtime import Runtime
 
 from optimization.budget import charged, shortage
-from optimization.pareto import mean_scores
 from runtime.context import Context
 from runtime.rollouts import rollouts_of
 from runtime.trials import note_iteration, refused
@@ -55,11 +54,10 @@ def propose_prompt(state: ProposePromptReads, runtime: Runtime[Context]) -> Prop
     if child is None:
         trial = {**trial, "decision": "none"}
         failed = bool(row["failed"] or row["components"])  # it said something, and that was of no use
-        after = refused(tally, trial, turn.parent, len(state["pool"]), context)
+        after = refused(tally, trial, len(state["pool"]), context)
         tally = {**after, "failures": after["failures"] + failed}
         note_iteration(ref, tally, trial, {"why": why, "failed": failed}, spend, context)
         return {"tally": tally, "trial": trial, "spend": spend, "ending": state["ending"]}
-    means = mean_scores([rollouts.vector(entry["prompt_set"]) for entry in state["pool"]])
     parents = row["merge"][:2] or [trial["parent"]]
     context.prompts.save(
         child,
@@ -68,6 +66,8 @@ def propose_prompt(state: ProposePromptReads, runtime: Runtime[Context]) -> Prop
         created_at=context.clock(),
     )
     tally = {**tally, "merges": [*tally["merges"], row["merge"]] if row["merge"] else tally["merges"]}
-    better = max(parents, key=means.__getitem__)  # a merge has to beat the better one of its parents
+    better = max(
+        parents, key=rollouts.front(state["pool"]).means.__getitem__
+    )  # a merge has to beat the better one of its parents
     trial = {**trial, "child": child["prompt_set"], "parents": parents, "parent": better}
     return {"tally": tally, "trial": trial, "spend": spend, "ending": state["ending"]}

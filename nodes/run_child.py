@@ -1,12 +1,13 @@
-"""Run child and parent on the tasks that the gate asks for."""
+"""Run child and parent on the same tasks until the gate can decide."""
 
 from typing import TypedDict
 
 from langgraph.runtime import Runtime
 
+from optimization.gate import judge
 from runtime.context import Context
 from runtime.rollouts import Wanted, rollouts_of
-from runtime.trials import gate_rule, judging_tasks, proposer_of, teaching_tasks
+from runtime.trials import gate_rule, judging_tasks, pairs_of
 from state.optimization import Ending, OptimizationRef, PoolEntry, Spend, Tally, Trial
 
 
@@ -30,14 +31,22 @@ class RunChildWrites(TypedDict):
 
 
 def run_child(state: RunChildReads, runtime: Runtime[Context]) -> RunChildWrites:
-    """Bring both rollouts of every pair to an end; what the ledger has, such as the parent's, is not run again."""
+    """Bring both rollouts of every pair to an end, and of more pairs while the evidence is undecided.
+
+    The tasks are train tasks, none of which taught the child. What the ledger has, such as the parent's rollouts, or
+    those of before a restart, is not run again.
+    """
     context, ref, trial = runtime.context, state["optimization"], state["trial"]
     rollouts, iteration = rollouts_of(ref, context), state["tally"]["iteration"]
-    taught = teaching_tasks(iteration, proposer_of(trial["proposer"], context).examples, rollouts)
-    judging = judging_tasks(iteration, taught, rollouts)
-    want = trial["want"] or gate_rule(len(judging), context).first
-    parent = state["pool"][trial["parent"]]["prompt_set"]
-    wanted = [Wanted(prompt_set, entry) for entry in judging[:want] for prompt_set in (parent, trial["child"])]
-    spend, short = rollouts.run(wanted, f"{iteration}:gate:{want}", "gate", state["spend"])
+    judging = judging_tasks(iteration, trial, rollouts, context)
+    rule = gate_rule(len(judging), context)
+    parent, spend, want = state["pool"][trial["parent"]]["prompt_set"], state["spend"], rule.first
+    while True:
+        wanted = [Wanted(prompt_set, entry) for entry in judging[:want] for prompt_set in (parent, trial["child"])]
+        spend, short = rollouts.run(wanted, f"{iteration}:gate:{want}", "gate", spend)
+        verdict = judge(pairs_of(parent, trial["child"], judging[:want], rollouts), rule)
+        if short or verdict["decision"] != "grow":
+            break
+        want = verdict["want"]
     ending: Ending = {**state["ending"], "reason": f"budget: {short}" if short else ""}
     return {"trial": {**trial, "want": want}, "spend": spend, "ending": ending}

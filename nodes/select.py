@@ -4,7 +4,7 @@ from typing import TypedDict
 
 from langgraph.runtime import Runtime
 
-from optimization.pareto import mean_scores, select_parent
+from optimization.pareto import select_parent
 from optimization.turns import is_stuck
 from runtime.context import Context
 from runtime.rollouts import Rollouts, rollouts_of
@@ -35,12 +35,12 @@ def select(state: SelectReads, runtime: Runtime[Context]) -> SelectWrites:
     """Draw a parent from the Pareto front of the validation tasks, or end: budget, no progress, target, stop file."""
     context, ref, pool = runtime.context, state["optimization"], state["pool"]
     rollouts = rollouts_of(ref, context)
-    scores = [rollouts.vector(entry["prompt_set"]) for entry in pool]
+    front = rollouts.front(pool)
     iteration = state["tally"]["iteration"] + 1
     names, components = names_of(context), context.settings.optimiser.components
     trial: Trial = {
         "proposer": names[state["tally"]["at"] % len(names)],
-        "parent": select_parent(scores, seed=ref["seed"], index=iteration),
+        "parent": select_parent(front.weights, seed=ref["seed"], index=iteration),
         "component": components[iteration % len(components)],
         "evidence": "",
         "child": "",
@@ -48,7 +48,7 @@ def select(state: SelectReads, runtime: Runtime[Context]) -> SelectWrites:
         "want": 0,
         "decision": "",
     }
-    reason = _reason_to_end(state, max(mean_scores(scores)), rollouts, context)
+    reason = _reason_to_end(state, max(front.means), rollouts, context)
     tally: Tally = {**state["tally"], "iteration": iteration if not reason else iteration - 1}
     return {"tally": tally, "trial": trial, "ending": {"reason": reason, "promoted": ""}}
 

@@ -13,8 +13,6 @@ from runtime.trials import (
     judging_tasks,
     note_iteration,
     pairs_of,
-    proposer_of,
-    teaching_tasks,
 )
 from state.optimization import Ending, OptimizationRef, PoolEntry, Spend, Tally, Trial
 
@@ -50,8 +48,7 @@ def validate_prompt(state: ValidatePromptReads, runtime: Runtime[Context]) -> Va
         ending: Ending = {**state["ending"], "reason": f"budget: {short}"}
         note_iteration(ref, tally, trial, {"why": f"accepted, not validated: {short}"}, spend, context)
         return {"pool": state["pool"], "tally": tally, "spend": spend, "ending": ending}
-    taught = teaching_tasks(tally["iteration"], proposer_of(trial["proposer"], context).examples, rollouts)
-    judging = judging_tasks(tally["iteration"], taught, rollouts)
+    judging = judging_tasks(tally["iteration"], trial, rollouts, context)
     verdict = judge(pairs_of(parent, child, judging[: trial["want"]], rollouts), gate_rule(len(judging), context))
     row = context.optimisations.proposal(ref["run_id"], tally["iteration"], trial["proposer"])
     record = {"why": row["why"] if row else "", "gate": verdict, "validation": rollouts.vector(child)}

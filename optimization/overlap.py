@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from state.syntax import parsed
 from state.task import Task, Test
@@ -40,17 +41,42 @@ class Copy:
     """Share of the answer's n-grams that the prompt holds."""
 
 
+class Answers(NamedTuple):
+    """What of one task must not be copied, cut into pieces once."""
+
+    task_id: str
+    reference: frozenset[tuple[str, ...]]
+    """N-grams; none where it is too short to tell."""
+    tests: list[tuple[str, str]]
+    """Arguments and expected value, as words and signs one space apart."""
+
+
+def answers_of(task: Task) -> Answers:
+    """Return what to look for: the reference (without signature and docstring, which the task shows) and the tests."""
+    tests = [
+        (_literal_tokens(given), _literal_tokens(expected))
+        for test in task["tests"]
+        for given, expected in _told_by(test)
+    ]
+    tellable = [
+        (given, expected)
+        for given, expected in tests
+        if expected.strip() and len(given.split()) + len(expected.split()) >= SHORTEST // 2
+    ]
+    return Answers(task["task_id"], _wanted(task["reference"] or ""), tellable)
+
+
 def copied_answers(
-    prompt: str, tasks: Iterable[Task], solutions: Mapping[str, Sequence[str]] | None = None
+    prompt: str, answers: Iterable[Answers], solutions: Mapping[str, Sequence[str]] | None = None
 ) -> list[Copy]:
     """Return the answers that the prompt copies, by falling overlap; [] when it is clean.
 
-    solutions: programs that solved a task, by task id. Looked for are references, solutions (without signature and
-    docstring, which the task shows) and tests with their expected values, visible or hidden.
+    answers: of every task whose reference and tests (visible or hidden) are looked for. solutions: programs that
+    solved a task, by task id.
     """
     grams = _grams(_tokens(prompt))
     words = _literal_tokens(prompt)
-    found = [copy for task in tasks for copy in _copies(grams, words, task, (solutions or {}).get(task["task_id"], ()))]
+    found = [copy for one in answers for copy in _copies(grams, words, one, (solutions or {}).get(one.task_id, ()))]
     return sorted(found, key=lambda copy: (-copy.overlap, copy.task_id, copy.what))
 
 
@@ -59,24 +85,26 @@ def overlap_of(prompt: str, answer: str) -> float:
     return _share(_grams(_tokens(prompt)), answer)
 
 
-def _copies(grams: set[tuple[str, ...]], words: str, task: Task, solutions: Sequence[str]) -> Iterator[Copy]:
-    answers = [("reference", task["reference"] or ""), *(("solution", code) for code in solutions)]
-    best: dict[str, float] = {}
-    for what, code in answers:
-        best[what] = max(best.get(what, 0.0), _share(grams, code))
-    if any(_has_test(words, test) for test in task["tests"]):
-        best["test"] = 1.0
-    for what, share in best.items():
+def _copies(grams: set[tuple[str, ...]], words: str, answers: Answers, solutions: Sequence[str]) -> Iterator[Copy]:
+    shares = {
+        "reference": _shared(grams, answers.reference),
+        "solution": max((_share(grams, code) for code in solutions), default=0.0),
+        "test": float(any(_holds(words, given, expected) for given, expected in answers.tests)),
+    }
+    for what, share in shares.items():
         if share >= THRESHOLD:
-            yield Copy(task_id=task["task_id"], what=what, overlap=share)
+            yield Copy(task_id=answers.task_id, what=what, overlap=share)
 
 
 def _share(grams: set[tuple[str, ...]], answer: str) -> float:
-    wanted = _wanted(answer)
+    return _shared(grams, _wanted(answer))
+
+
+def _shared(grams: set[tuple[str, ...]], wanted: frozenset[tuple[str, ...]]) -> float:
     return len(wanted & grams) / len(wanted) if wanted else 0.0
 
 
-@lru_cache(maxsize=4096)  # the same answers are looked for in every proposal
+@lru_cache(maxsize=1024)  # the same solutions are looked for in every proposal
 def _wanted(answer: str) -> frozenset[tuple[str, ...]]:
     tokens = _tokens(_bodies(answer))
     return frozenset(_grams(tokens)) if len(tokens) >= SHORTEST else frozenset()
@@ -117,21 +145,13 @@ def _grams(tokens: Sequence[str]) -> set[tuple[str, ...]]:
     return {window for window in windows if sum(token not in (NAME, ".") for token in window) >= TELLING}
 
 
-@lru_cache(maxsize=8192)
 def _literal_tokens(text: str) -> str:
     """Return words, numbers and signs one space apart: names count here, since values are what is looked for."""
     return f" {' '.join(_LITERAL.findall(text.replace(chr(34), chr(39))))} "
 
 
-def _has_test(words: str, test: Test) -> bool:
-    return any(_holds(words, shown) for shown in _answers_of(test))
-
-
-def _holds(words: str, answer: tuple[str, str]) -> bool:
+def _holds(words: str, given: str, expected: str) -> bool:
     """Return whether arguments and expected value stand in the prompt, the one soon after the other."""
-    given, expected = (_literal_tokens(part) for part in answer)
-    if len(given.split()) + len(expected.split()) < SHORTEST // 2 or not expected.strip():
-        return False
     start = words.find(given)
     while start >= 0:
         after = start + len(given) - 1
@@ -141,7 +161,7 @@ def _holds(words: str, answer: tuple[str, str]) -> bool:
     return False
 
 
-def _answers_of(test: Test) -> list[tuple[str, str]]:
+def _told_by(test: Test) -> list[tuple[str, str]]:
     if test["kind"] == "call":
         return [(test["args"].strip().removeprefix("(").removesuffix(")").strip().removesuffix(","), test["expected"])]
     if test["kind"] == "stdio":

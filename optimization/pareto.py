@@ -59,12 +59,11 @@ def selection_weights(scores: Scores) -> dict[int, int]:
     return dict(sorted(Counter(i for front in fronts.values() for i in front).items()))
 
 
-def select_parent(scores: Scores, *, seed: int, index: int) -> int:
-    """Draw a parent with a chance proportional to its weight; the seed candidate when no candidate has a score.
+def select_parent(weights: Mapping[int, int], *, seed: int, index: int) -> int:
+    """Draw a parent with a chance proportional to its weight; the seed candidate when none has any.
 
     The draw is a function of (seed, index): the same after a restart.
     """
-    weights = selection_weights(scores)
     if not weights:
         return 0
     return Random(f"{seed}:parent:{index}").choices(list(weights), list(weights.values()))[0]

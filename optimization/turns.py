@@ -5,7 +5,7 @@ from state.optimization import Tally
 
 def fresh_tally() -> Tally:
     """Return the counters with which an optimisation begins."""
-    return {"iteration": 0, "at": 0, "stalled": 0, "idle": 0, "failures": 0, "merges": [], "refused": []}
+    return {"iteration": 0, "at": 0, "stalled": 0, "idle": 0, "failures": 0, "merges": []}
 
 
 def after_acceptance(tally: Tally) -> Tally:

@@ -4,17 +4,21 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from functools import cached_property
+from typing import Literal, NamedTuple, TypeAlias
 
 from checkpoints.ledger import Paid
 from optimization.budget import Budget, Cost, charged, checked_budget, shortage
 from optimization.minibatches import minibatch
+from optimization.overlap import Answers, answers_of
+from optimization.pareto import mean_scores, selection_weights
 from runtime.context import Context
 from runtime.episodes import rollout_spec
+from state.episode import EpisodeSpec
 from state.errors import SetupError
 from state.learning import TaskEntry
 from state.ledger import FinishedEpisode
-from state.optimization import OptimizationRef, Spend
+from state.optimization import OptimizationRef, PoolEntry, Spend
 from state.task import SPLITS, Split
 
 Measure: TypeAlias = Literal["auto", "reward", "solved", "effort"]
@@ -35,6 +39,15 @@ class Wanted:
     def key(self) -> Key:
         """What its score is found by."""
         return self.prompt_set, self.entry["task_id"], self.repeat
+
+
+class Front(NamedTuple):
+    """Who of a pool is drawn as a parent, and how good each is."""
+
+    weights: dict[int, int]
+    """By index: on how many validation tasks no other is better; who is dispensable is missing."""
+    means: list[float]
+    """By index: mean score."""
 
 
 def score_of(row: FinishedEpisode, measure: Measure = "auto") -> float:
@@ -63,14 +76,21 @@ class Rollouts:
         self._by_split = {split: [e for e in entries if e["split"] == split] for split in SPLITS}
         self._ref = ref
         self._context = context
-        self._scores: dict[Key, float] = {}
+        self._scores: dict[str, dict[tuple[str, int], float]] = {}
         self._vectors: dict[str, dict[str, float]] = {}
+        self._fronts: tuple[list[str], Front] = ([], Front({}, [0.0]))
         self._orders: dict[tuple[int, int], list[TaskEntry]] = {}
+        self._paid_phases = context.ledger.paid_phases(ref["run_id"])
         self.budget = budget_of(context)
 
     def entries(self, split: Split) -> list[TaskEntry]:
         """Return the tasks of a split, in the order of the file."""
         return self._by_split[split]
+
+    @cached_property
+    def answers(self) -> list[Answers]:
+        """What no prompt may copy: the answers of all train tasks."""
+        return [answers_of(self._context.tasks.get(entry["task"])) for entry in self.entries("train")]
 
     def order(self, entries: Sequence[TaskEntry], iteration: int, first: int, count: int) -> list[TaskEntry]:
         """Return a minibatch of these tasks; asked for by several nodes of an iteration, drawn once."""
@@ -85,27 +105,41 @@ class Rollouts:
 
     def score(self, wanted: Wanted) -> float | None:
         """Return a score that is at hand; None where there is no result."""
-        return self._scores.get(wanted.key)
+        return self._scores.get(wanted.prompt_set, {}).get((wanted.entry["task_id"], wanted.repeat))
 
     def vector(self, prompt_set: str) -> dict[str, float]:
         """Return a validated candidate's score by validation task; a task without a result is missing."""
         if prompt_set not in self._vectors:
             wanted = [Wanted(prompt_set, entry) for entry in self.entries("validation")]
             self.missing(wanted)
-            self._vectors[prompt_set] = {w.key[1]: self._scores[w.key] for w in wanted if w.key in self._scores}
+            scores = {w.entry["task_id"]: self.score(w) for w in wanted}
+            self._vectors[prompt_set] = {task_id: score for task_id, score in scores.items() if score is not None}
         return self._vectors[prompt_set]
+
+    def front(self, pool: Sequence[PoolEntry]) -> Front:
+        """Return the Pareto front of a pool over the validation tasks, computed anew when the pool is another.
+
+        The scores of children that did not get into the pool are let go: nothing asks for them again.
+        """
+        sets = [entry["prompt_set"] for entry in pool]
+        if self._fronts[0] != sets:
+            vectors = [self.vector(one) for one in sets]
+            self._fronts = sets, Front(selection_weights(vectors), mean_scores(vectors))
+        self._scores = {one: self._scores[one] for one in sets if one in self._scores}
+        return self._fronts[1]
 
     def rows(self, wanted: Iterable[Wanted]) -> dict[Key, FinishedEpisode]:
         """Return the rows that the ledger has."""
-        keys = {self._id(w): w.key for w in wanted}
+        keys = {self._spec(w)["episode_id"]: w.key for w in wanted}
         return {keys[episode_id]: row for episode_id, row in self._context.ledger.find(list(keys)).items()}
 
-    def missing(self, wanted: Sequence[Wanted]) -> list[Wanted]:
-        """Take what the ledger has; return what it lacks, each once."""
-        unknown = {w.key: w for w in wanted if w.key not in self._scores}
-        if unknown:
-            self._keep(self.rows(unknown.values()))
-        return [w for key, w in unknown.items() if key not in self._scores]
+    def missing(self, wanted: Sequence[Wanted]) -> list[tuple[Wanted, EpisodeSpec]]:
+        """Take what the ledger has; return what it lacks, each once, with the episode to be run."""
+        unknown = {w.key: w for w in wanted if self.score(w) is None}
+        specs = {spec["episode_id"]: (w, spec) for w, spec in ((w, self._spec(w)) for w in unknown.values())}
+        found = self._context.ledger.find(list(specs)) if specs else {}
+        self._keep((specs[episode_id][0], row) for episode_id, row in found.items())
+        return [pair for episode_id, pair in specs.items() if episode_id not in found]
 
     def run(self, wanted: Sequence[Wanted], phase: str, purpose: str, spend: Spend) -> tuple[Spend, str]:
         """Run what the ledger lacks, as far as the budget goes.
@@ -122,10 +156,10 @@ class Rollouts:
         size = self._context.settings.concurrency if set(self.budget) - {"rollouts"} else max(1, len(missing))
         while missing and not short:
             piece, missing = missing[:size], missing[size:]
-            specs = [rollout_spec(self._ref, w.entry, w.repeat, w.prompt_set, self._context) for w in piece]
-            finished = {row["episode_id"]: row for row in self._context.run_episodes(specs, phase)["finished"]}
-            done = [(w, finished.get(spec["episode_id"])) for w, spec in zip(piece, specs, strict=True)]
-            self._keep({w.key: row for w, row in done if row is not None})
+            self._paid_phases.add(phase)  # before anything is: what breaks off may have paid
+            finished = self._context.run_episodes([spec for _, spec in piece], phase)["finished"]
+            wanted_of = {spec["episode_id"]: w for w, spec in piece}
+            self._keep((wanted_of[row["episode_id"]], row) for row in finished)
             spent = self._paid(spend, phase, purpose)
             short = self.shortage(spent, len(missing)) if missing else ""
         return spent, short
@@ -135,16 +169,19 @@ class Rollouts:
         return shortage(spend, self.budget, {"rollouts": rollouts})
 
     def _paid(self, spend: Spend, phase: str, purpose: str) -> Spend:
+        if phase not in self._paid_phases:
+            return spend
         paid = self._context.ledger.paid(self._ref["run_id"], phase)
         return charged(spend, purpose, cost_of(paid)) if paid else spend
 
-    def _keep(self, rows: dict[Key, FinishedEpisode]) -> None:
+    def _keep(self, results: Iterable[tuple[Wanted, FinishedEpisode]]) -> None:
         measure = self._context.settings.optimiser.score
-        self._scores |= {key: score_of(row, measure) for key, row in rows.items()}
+        for wanted, row in results:
+            scores = self._scores.setdefault(wanted.prompt_set, {})
+            scores[wanted.entry["task_id"], wanted.repeat] = score_of(row, measure)
 
-    def _id(self, wanted: Wanted) -> str:
-        spec = rollout_spec(self._ref, wanted.entry, wanted.repeat, wanted.prompt_set, self._context)
-        return spec["episode_id"]
+    def _spec(self, wanted: Wanted) -> EpisodeSpec:
+        return rollout_spec(self._ref, wanted.entry, wanted.repeat, wanted.prompt_set, self._context)
 
 
 def rollouts_of(ref: OptimizationRef, context: Context) -> Rollouts:

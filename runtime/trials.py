@@ -14,7 +14,6 @@ from state.optimization import OptimizationRef, Pair, Spend, Tally, Trial
 
 TEACHING_SHARE = 2 / 3  # of the train tasks, for a proposer that wants to see as many as it may
 APART = 8  # tasks by which the gate's order of one iteration is ahead of that of the one before
-MAX_REFUSED = 64  # kept in the state, so that nothing is tried twice
 
 
 def names_of(context: Context) -> tuple[str, ...]:
@@ -37,11 +36,12 @@ def teaching_tasks(iteration: int, wanted: int | None, rollouts: Rollouts) -> li
     return rollouts.order(train, iteration, count, count)[:count] if count else []
 
 
-def judging_tasks(iteration: int, taught: list[TaskEntry], rollouts: Rollouts) -> list[TaskEntry]:
+def judging_tasks(iteration: int, trial: Trial, rollouts: Rollouts, context: Context) -> list[TaskEntry]:
     """Return the train tasks on which the gate compares, in the order in which it asks for them.
 
     None of them taught the child: what a proposer has read says nothing about what it is good for.
     """
+    taught = teaching_tasks(iteration, proposer_of(trial["proposer"], context).examples, rollouts)
     seen = {entry["task_id"] for entry in taught}
     rest = [entry for entry in rollouts.entries("train") if entry["task_id"] not in seen]
     return rollouts.order(rest, iteration, min(APART, len(rest)), len(rest)) if rest else taught
@@ -66,15 +66,13 @@ def pairs_of(parent: str, child: str, tasks: list[TaskEntry], rollouts: Rollouts
     ]
 
 
-def refused(tally: Tally, trial: Trial, parent: str, candidates: int, context: Context) -> Tally:
+def refused(tally: Tally, trial: Trial, candidates: int, context: Context) -> Tally:
     """Return the counters after a child that was not accepted, or that was never made.
 
     Where there is only one candidate to propose anything for, a proposer that has nothing hands over at once.
     """
-    kept = [*tally["refused"], [parent, trial["child"]]][-MAX_REFUSED:] if trial["child"] else tally["refused"]
-    o = context.settings.optimiser
-    after = after_refusal(tally, len(names_of(context)), o.patience, exhausted=not trial["child"] and candidates == 1)
-    return {**after, "refused": kept}
+    exhausted = not trial["child"] and candidates == 1
+    return after_refusal(tally, len(names_of(context)), context.settings.optimiser.patience, exhausted=exhausted)
 
 
 def accepted(tally: Tally) -> Tally:

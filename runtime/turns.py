@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checkpoints.optimisations import ProposalRow
+from checkpoints.optimisations import ProposalRow, Refused
 from models.call import Address
 from models.roles import Question
 from optimization.budget import Cost
@@ -22,7 +22,9 @@ from state.errors import BudgetError, SetupError, StoppedError
 from state.message import Message
 from state.optimization import OptimizationRef, PoolEntry, Tally, Trial
 from state.prompt_set import PromptSet
-from state.task import Task, view_of
+from state.task import view_of
+
+MAX_REFUSED = 64  # children of the parent, the latest, that a proposer is told of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,10 @@ class Turn:
     def components(self, prompt_set: str) -> dict[str, str]:
         """Return a prompt set's templates."""
         return self.context.prompts.get(prompt_set)["components"]
+
+    def refused(self) -> list[Refused]:
+        """Return the children that were tried in vain in earlier iterations."""
+        return self.context.optimisations.refused(self.ref["run_id"], self.tally["iteration"])
 
 
 @dataclass
@@ -123,11 +129,11 @@ def usable(row: ProposalRow, turn: Turn) -> tuple[PromptSet | None, str]:
             return None, problem
         changed[name] = made
         notes += [problem] if problem else []
-    copied = copied_answers("\n".join(changed.values()), _train_tasks(turn), _solutions(turn))
+    copied = copied_answers("\n".join(changed.values()), turn.rollouts.answers, _solutions(turn))
     if copied:
         return None, f"refused: it copies a {copied[0].what} of {copied[0].task_id} ({copied[0].overlap:.0%} of it)"
     child = prompt_set_of({**parent, **changed})
-    known = {entry["prompt_set"] for entry in turn.pool} | {one for _, one in turn.tally["refused"]}
+    known = {entry["prompt_set"] for entry in turn.pool} | {one["child"] for one in turn.refused()}
     if child["prompt_set"] in known:
         return None, "refused: it has been tried"
     return child, "; ".join(notes)
@@ -145,10 +151,6 @@ def _made_usable(name: str, text: str, parent: Mapping[str, str], turn: Turn) ->
     repair = repaired(text, parent[name], PLACEHOLDERS[name])
     problem = "; ".join(repair.changes)
     return (None, f"{name} {problem}") if repair.text is None else (repair.text.strip(), problem)
-
-
-def _train_tasks(turn: Turn) -> list[Task]:
-    return [turn.context.tasks.get(entry["task"]) for entry in turn.rollouts.entries("train")]
 
 
 def _solutions(turn: Turn) -> dict[str, list[str]]:
@@ -175,7 +177,7 @@ def cost_of_asking(row: ProposalRow) -> Cost:
 
 def _request(turn: Turn, meter: Meter) -> Request:
     sets = [turn.components(entry["prompt_set"]) for entry in turn.pool]
-    refused = [turn.components(child) for parent, child in turn.tally["refused"] if parent == turn.parent]
+    mine = [one["child"] for one in turn.refused() if one["parent"] == turn.trial["parent"]]
     return Request(
         components=turn.components(turn.parent),
         component=turn.trial["component"],
@@ -184,7 +186,7 @@ def _request(turn: Turn, meter: Meter) -> Request:
         parents=[entry["parents"] for entry in turn.pool],
         scores=[turn.rollouts.vector(entry["prompt_set"]) for entry in turn.pool],
         tried_merges=turn.tally["merges"],
-        refused=refused,
+        refused=[turn.components(child) for child in mine[-MAX_REFUSED:]],
         seed=turn.ref["seed"],
         index=turn.tally["iteration"],
         ask=meter,

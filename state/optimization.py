@@ -77,8 +77,8 @@ class Trial(TypedDict):
     evidence: str  # content address of what the proposer is shown; "" before
     child: str  # prompt set; "" when there is none
     parents: list[int]
-    want: int  # pairs that the gate asks for
-    decision: Literal["", "accept", "reject", "grow", "none"]
+    want: int  # pairs that the gate asked for
+    decision: Literal["", "accept", "reject", "none"]
 
 
 class Tally(TypedDict):
@@ -90,7 +90,6 @@ class Tally(TypedDict):
     idle: int  # proposers in a row that stalled
     failures: int  # proposals that raised, hung or were refused
     merges: list[list[int]]  # (parent, parent, ancestor) that were tried
-    refused: list[list[str]]  # (parent, child) prompt sets that were tried in vain, the latest last, at most 64
 
 
 class Ending(TypedDict):

@@ -1,6 +1,6 @@
 import pytest
 
-from optimization.overlap import copied_answers, overlap_of
+from optimization.overlap import answers_of, copied_answers, overlap_of
 from prompts.registry import shipped_prompt_set
 from state.task import Task
 from tasks.load import load_tasks, resolve_tasks
@@ -41,7 +41,7 @@ return sorted(out,reverse=True)
 
 
 def test_a_copied_answer_is_found_after_renaming_and_reformatting() -> None:
-    [copy] = copied_answers(COPY, [TASK])
+    [copy] = copied_answers(COPY, [answers_of(TASK)])
 
     assert (copy.task_id, copy.what) == ("running", "reference")
     assert copy.overlap > 0.9
@@ -50,8 +50,8 @@ def test_a_copied_answer_is_found_after_renaming_and_reformatting() -> None:
 def test_a_solution_that_an_episode_found_counts_like_the_reference() -> None:
     task: Task = {**TASK, "reference": None}
 
-    assert copied_answers(COPY, [task]) == []
-    assert [c.what for c in copied_answers(COPY, [task], {"running": [REFERENCE]})] == ["solution"]
+    assert copied_answers(COPY, [answers_of(task)]) == []
+    assert [c.what for c in copied_answers(COPY, [answers_of(task)], {"running": [REFERENCE]})] == ["solution"]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_solution_that_an_episode_found_counts_like_the_reference() -> None:
     ],
 )
 def test_a_test_with_its_expected_value_is_found_however_it_is_told(text: str) -> None:
-    assert [c.what for c in copied_answers(text, [TASK])] == ["test"]
+    assert [c.what for c in copied_answers(text, [answers_of(TASK)])] == ["test"]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_test_with_its_expected_value_is_found_however_it_is_told(text: str) -
     ],
 )
 def test_advice_signatures_and_idioms_are_no_copies(text: str) -> None:
-    assert copied_answers(text, [TASK]) == []
+    assert copied_answers(text, [answers_of(TASK)]) == []
 
 
 def test_an_answer_too_short_to_tell_from_an_idiom_is_not_looked_for() -> None:
@@ -99,4 +99,4 @@ def test_an_answer_that_nests_too_deeply_to_be_written_out_is_still_compared() -
 def test_the_shipped_prompts_hold_no_answer_of_the_bundled_tasks() -> None:
     tasks = load_tasks(resolve_tasks("katas")).tasks
     for text in shipped_prompt_set()["components"].values():
-        assert copied_answers(text, tasks) == []
+        assert copied_answers(text, map(answers_of, tasks)) == []

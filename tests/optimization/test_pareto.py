@@ -54,15 +54,15 @@ def test_parents_are_drawn_with_the_odds_of_gepa(scores: list[dict[str, float]])
 
 @given(scores=SCORES, index=st.integers(0, 50))
 def test_a_draw_repeats_and_takes_an_undominated_candidate(scores: list[dict[str, float]], index: int) -> None:
-    parent = select_parent(scores, seed=1, index=index)
+    parent = select_parent(selection_weights(scores), seed=1, index=index)
 
-    assert parent == select_parent(scores, seed=1, index=index)
+    assert parent == select_parent(selection_weights(scores), seed=1, index=index)
     assert parent in (selection_weights(scores) or {0: 1})
 
 
 def test_draws_follow_the_odds() -> None:
     scores = [{"a": 1.0, "b": 0.0, "c": 0.0, "d": 0.0}, {"a": 0.0, "b": 1.0, "c": 1.0, "d": 1.0}]
-    draws = [select_parent(scores, seed=3, index=i) for i in range(400)]
+    draws = [select_parent(selection_weights(scores), seed=3, index=i) for i in range(400)]
 
     assert selection_weights(scores) == {0: 1, 1: 3}
     assert 0.68 < fmean(draws) < 0.82
@@ -75,7 +75,7 @@ def test_a_specialist_survives_and_an_all_round_copy_does_not() -> None:
 
 
 def test_a_pool_without_any_score_gives_the_seed() -> None:
-    assert select_parent([{}, {}], seed=0, index=0) == 0
+    assert select_parent(selection_weights([{}, {}]), seed=0, index=0) == 0
     assert best_candidate([{}, {}]) == 0
 
 
