@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, delete, select, update
@@ -46,8 +47,8 @@ class Ledger:
         found: dict[str, FinishedEpisode] = {}
         with self._home.reading() as connection:
             for start in range(0, len(episode_ids), IDS_PER_QUERY):
-                some = list(episode_ids[start : start + IDS_PER_QUERY])
-                rows = connection.execute(select(episodes).where(episodes.c.episode_id.in_(some)))
+                some = episode_ids[start : start + IDS_PER_QUERY]
+                rows = _by_id(_size_for(len(some)))(connection, _numbered(some))
                 found |= {row.episode_id: _episode(row) for row in rows}
         return found
 
@@ -109,10 +110,9 @@ class Ledger:
     def paid_phases(self, run_id: str) -> set[str]:
         """Return the phases in which a run has executed episodes itself."""
         c = run_episodes.c
+        query = select(c.phase).distinct().where(c.run_id == run_id, c.reused == 0)
         with self._home.reading() as connection:
-            return set(
-                connection.execute(select(c.phase).distinct().where(c.run_id == run_id, c.reused == 0)).scalars()
-            )
+            return set(connection.execute(query).scalars())
 
     def paid(self, run_id: str, phase: str) -> list[Paid]:
         """Return what each episode cost that a run executed itself in a phase; found ones cost nothing."""
@@ -199,6 +199,21 @@ class Ledger:
         if len(rows) > 1:
             raise SetupError(f"several runs begin with {prefix!r}: give more of the id")
         return _run(rows[0]) if rows else None
+
+
+@cache
+def _by_id(size: int) -> Prepared:
+    """Return the query for as many episodes: made once per size, since making it costs more than its execution."""
+    return Prepared(select(episodes).where(episodes.c.episode_id.in_([bindparam(f"id_{n}") for n in range(size)])))
+
+
+def _size_for(count: int) -> int:
+    return min(IDS_PER_QUERY, 1 << max(0, count - 1).bit_length())
+
+
+def _numbered(episode_ids: Sequence[str]) -> dict[str, str]:
+    missing = _size_for(len(episode_ids)) - len(episode_ids)
+    return {f"id_{n}": one for n, one in enumerate([*episode_ids, *[""] * missing])}
 
 
 def _place(run_id: str, phase: str, episode_id: str, position: int, *, reused: int) -> dict[str, Any]:

@@ -66,8 +66,7 @@ def propose_prompt(state: ProposePromptReads, runtime: Runtime[Context]) -> Prop
         created_at=context.clock(),
     )
     tally = {**tally, "merges": [*tally["merges"], row["merge"]] if row["merge"] else tally["merges"]}
-    better = max(
-        parents, key=rollouts.front(state["pool"]).means.__getitem__
-    )  # a merge has to beat the better one of its parents
+    means = rollouts.front(state["pool"]).means
+    better = max(parents, key=means.__getitem__)  # a merge has to beat the better one of its parents
     trial = {**trial, "child": child["prompt_set"], "parents": parents, "parent": better}
     return {"tally": tally, "trial": trial, "spend": spend, "ending": state["ending"]}
