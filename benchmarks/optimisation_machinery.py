@@ -17,12 +17,13 @@ import json
 import random
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -35,13 +36,17 @@ from batch.optimise import OptimisationRun, plan_optimisation
 from benchmarks.planted import EFFECTS, GOOD, HARMFUL, PlantedRunner, planted_tasks
 from proposers.protocol import Request
 from runtime.build import Services, open_services
+from runtime.context import BatchResult
 from runtime.settings import load_settings
+from state.episode import EpisodeSpec
 from tasks.load import load_tasks
 from telemetry.events import Event, Sink, ignore
 
 PLANTED: dict[str, Any] = {
     "proposers": ["benchmarks.planted:propose_rule", "drop_lines"], "gate_cap": 240, "iterations": 200, "patience": 12,
 }  # fmt: skip
+ROLLOUT_S = 0.005  # of a rollout of `kills`
+PROOF = 20  # rollouts that are waited for after a kill
 COST: dict[str, Any] = {"proposers": ["benchmarks.optimisation_machinery:propose_anything"], "patience": 1_000_000}
 
 
@@ -160,20 +165,26 @@ def cost(iterations: int, *, cpu: bool) -> bool:
 
 
 def kills(count: int) -> bool:
-    """Kill optimisations at random moments while they work; compare each end with that of an undisturbed one."""
+    """Kill optimisations at random moments while they work; compare each end with that of an undisturbed one.
+
+    The marker is outside the ledger: a line in a file for every rollout that is executed. Those that the ledger had
+    when the process died must not come again; one that was under way may.
+    """
     folder = Path(tempfile.mkdtemp(prefix="optimiser-kills-"))
     whole = _pool(folder / "whole")
-    draw, killed, rounds, again, same = random.Random(0), 0, 0, 0, True
-    undisturbed = Counter((folder / "whole" / "executed.txt").read_text().split())
+    undisturbed = set(_executed(folder / "whole"))
+    draw, killed, rounds, again, under_way, same = random.Random(0), 0, 0, 0, 0, True
     while killed < count:
         rounds += 1
         place = folder / f"round-{rounds}"
         while killed < count and _killed_at_work(place, draw):
             killed += 1
+            finished, before = _in_ledger(place), len(_executed(place))
+            again += _again_after(place, finished, before)
         same = _pool(place) == whole and same
-        executed = Counter((place / "executed.txt").read_text().split())
-        again += sum(executed.values()) - len(executed)
-        same = same and set(executed) == set(undisturbed)
+        executed = Counter(_executed(place))
+        under_way += sum(executed.values()) - len(executed)
+        same = same and set(executed) == undisturbed
     result = {
         "kills": killed,
         "optimisations": rounds,
@@ -181,18 +192,28 @@ def kills(count: int) -> bool:
         "rollouts of each": len(undisturbed),
         "same pool, counters and rollouts": same,
         "finished rollouts executed again": again,
+        "rollouts under way at a kill, executed again": under_way - again,
     }
     print(json.dumps(result, indent=1))
     shutil.rmtree(folder)
     return same and again == 0
 
 
+def _again_after(place: Path, finished: set[str], before: int) -> int:
+    """Continue for a moment, so that something is executed; return how much of that had been finished."""
+    process = _child(place)
+    while process.poll() is None and len(_executed(place)) < before + PROOF:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    return len(finished & set(_executed(place)[before:]))
+
+
 def _killed_at_work(place: Path, draw: random.Random) -> bool:
     """Start or continue, wait until it executes something, kill it a moment later; False when it ended before."""
-    log = place / "executed.txt"
-    before = log.stat().st_size if log.exists() else 0
+    before = len(_executed(place))
     process = _child(place)
-    while process.poll() is None and (not log.exists() or log.stat().st_size == before):
+    while process.poll() is None and len(_executed(place)) == before:
         time.sleep(0.002)
     try:
         process.wait(draw.uniform(0.0, 1.0))
@@ -203,13 +224,35 @@ def _killed_at_work(place: Path, draw: random.Random) -> bool:
     return False
 
 
+def _executed(place: Path) -> list[str]:
+    log = place / "executed.txt"
+    return log.read_text(encoding="utf-8").split() if log.exists() else []
+
+
+def _in_ledger(place: Path) -> set[str]:
+    connection = sqlite3.connect(place / "home" / "ratchet.db")
+    try:
+        return {one for (one,) in connection.execute("SELECT episode_id FROM episodes")}
+    finally:
+        connection.close()
+
+
 def _child(folder: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-m", "benchmarks.optimisation_machinery", "once", str(folder)])
 
 
 def _pool(folder: Path) -> dict[str, Any]:
-    """Run to the end in this process and return what it ended with, but for times."""
-    with opened(folder, {**PLANTED, "iterations": 25}, 3) as (run, _, _services):
+    """Run to the end in this process, one rollout after the other, and return what it ended with, but for times."""
+    with opened(folder, {**PLANTED, "iterations": 25}, 3) as (run, runner, _services):
+
+        def slowly(specs: Sequence[EpisodeSpec], phase: str) -> BatchResult:
+            done: BatchResult = {"finished": [], "unscored": []}
+            for spec in specs:
+                time.sleep(ROLLOUT_S)
+                done["finished"] += runner([spec], phase)["finished"]
+            return done
+
+        run.context = replace(run.context, run_episodes=slowly)
         state = run.drive()
         return {"pool": state["pool"], "ending": state["ending"], "tally": state["tally"]}
 
