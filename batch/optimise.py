@@ -248,7 +248,7 @@ def estimate(plan: OptimisationPlan, services: Services) -> Estimate:
     rollouts = Rollouts(plan.ref, Context(**{name: getattr(services, name) for name in SERVICES}))
     splits: list[Split] = ["validation", "test"] if plan.ref["measure_test"] else ["validation"]
     first = [Wanted(plan.ref["prompt_set"], entry) for split in splits for entry in rollouts.entries(split)]
-    judging = max(1, counts["train"] // 3)
+    judging = max(1, counts["train"] // 4)
     known = list(rollouts.rows(first).values())
     tokens = [row["prompt_tokens"] + row["completion_tokens"] for row in known]
     return Estimate(

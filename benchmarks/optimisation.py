@@ -1,30 +1,76 @@
 """What prompt optimisation does for the offline model on the bundled katas: skill lines, memory off, a tight budget.
 
     python -m benchmarks.optimisation [--seeds 5] [--budget 2000]
+    python -m benchmarks.optimisation --shuffled --seeds 20
 
 Each seed begins with empty skills and its own draws. Printed are what was promoted and on what evidence, and, for
 what was promoted, the test split with paired 95 % intervals of the solve rate and of the search effort.
+--shuffled: the control. Every other candidate gets, on every task, the result that the first one got on a task drawn
+at random from the same split: results say nothing about prompts, and nothing should be promoted.
 """
 
 import argparse
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 
-from batch.optimisation_summary import summarise_optimisation
+from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
 from batch.optimise import OptimisationRun, plan_optimisation
+from checkpoints.ledger import Ledger
 from runtime.build import open_services
+from runtime.context import BatchResult, RunEpisodes
 from runtime.settings import load_settings
+from state.episode import EpisodeSpec
+from state.ledger import FinishedEpisode
 from tasks.load import load_tasks, resolve_tasks
 
 
-def one_seed(seed: int, budget: int, folder: Path) -> bool:
-    """Optimise once and print what came of it; return whether the effect on the test split excludes zero."""
+@dataclass
+class Shuffled:
+    """Runs the first candidate's rollouts and draws those of all others from its results."""
+
+    real: RunEpisodes
+    ledger: Ledger
+    first: str
+    seed: int
+    known: list[FinishedEpisode] = field(default_factory=list)
+
+    def __call__(self, specs: Sequence[EpisodeSpec], phase: str) -> BatchResult:
+        """Bring the episodes to an end."""
+        mine = [spec for spec in specs if spec["prompt_set"] == self.first]
+        done: BatchResult = self.real(mine, phase) if mine else {"finished": [], "unscored": []}
+        self.known += done["finished"]
+        for position, spec in enumerate(specs):
+            if spec["prompt_set"] != self.first:
+                row = self._drawn(spec)
+                self.ledger.record(row, spec["run_id"], phase, position, had_failed=False)
+                done["finished"].append(row)
+        return done
+
+    def _drawn(self, spec: EpisodeSpec) -> FinishedEpisode:
+        like = sorted((row for row in self.known if row["split"] == spec["split"]), key=lambda row: row["episode_id"])
+        row = Random(f"{self.seed}:{spec['prompt_set']}:{spec['task_id']}").choice(like)
+        return {
+            **row, "episode_id": spec["episode_id"], "prompt_set": spec["prompt_set"], "task_id": spec["task_id"],
+            "task": spec["task"],
+        }  # fmt: skip
+
+
+def one_seed(seed: int, budget: int, folder: Path, *, shuffled: bool) -> OptimisationSummary:
+    """Optimise once and print what came of it."""
     settings = load_settings(home=folder, seed=seed, budget=budget, attempts=1, memories=0, concurrency=2)
     services = open_services(settings)
     started = time.monotonic()
     try:
-        run = OptimisationRun(plan_optimisation(services, load_tasks(resolve_tasks("katas")).tasks, "katas"), services)
+        tasks = load_tasks(resolve_tasks("katas")).tasks
+        run = OptimisationRun(plan_optimisation(services, tasks, "katas", measure_test=not shuffled), services)
+        if shuffled:
+            drawn = Shuffled(run.context.run_episodes, services.ledger, run.plan.ref["prompt_set"], seed)
+            run.context = replace(run.context, run_episodes=drawn)
         try:
             run.drive()
         finally:
@@ -41,21 +87,37 @@ def one_seed(seed: int, budget: int, folder: Path) -> bool:
     )
     for line in summary.test_lines:
         print(f"    test: {line}", flush=True)
+    return summary
+
+
+def has_effect(summary: OptimisationSummary) -> bool:
+    """Tell whether an interval on the test split lies above zero."""
     test = (summary.ending or {}).get("test") or {}
     intervals = [test[name] for name in ("solve_rate", "halvings") if name in test]
     return any(found["low"] is not None and found["low"] > 0 for found in intervals)
+
+
+def has_promoted(summary: OptimisationSummary) -> bool:
+    """Tell whether another prompt set than the first is in use."""
+    return summary.ending is not None and summary.ending["promoted"] != summary.candidates[0].prompt_set
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--budget", type=int, default=2_000, help="candidates per answer")
+    parser.add_argument("--shuffled", action="store_true")
     options = parser.parse_args()
     found = 0
     for seed in range(options.seeds):
         with tempfile.TemporaryDirectory() as folder:
-            found += one_seed(seed, options.budget, Path(folder))
+            summary = one_seed(seed, options.budget, Path(folder), shuffled=options.shuffled)
+            found += has_promoted(summary) if options.shuffled else has_effect(summary)
+    if options.shuffled:
+        print(f"nothing promoted in {options.seeds - found} of {options.seeds} seeds")
+        sys.exit(0 if found <= 0.05 * options.seeds else 1)
     print(f"an effect on the test split in {found} of {options.seeds} seeds")
+    sys.exit(0 if found > options.seeds / 2 else 1)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,9 @@
 """Skill lines by statistics over solved tasks: asked for with the messages of the role `reflect`."""
 
-from random import Random
-
 from prompts.roles import SolvedTask, reflection_messages
 from proposers.protocol import Proposal, Request
 
-SHARES = (1.0, 0.5, 0.25)
-"""Of the new lines, by iteration: all of them, or the first few, for which there is the most evidence."""
-MAX_LINES = 80
+MAX_LINES = 160
 
 
 class SkillLines:
@@ -25,9 +21,7 @@ class SkillLines:
         known = request.components["skills"].splitlines()
         conditions = {_rule(line) for line in known}
         new = [line for line in map(str.strip, answer.splitlines()) if line.startswith("- ")]
-        new = [line for line in dict.fromkeys(new) if _rule(line) not in conditions][: MAX_LINES - len(known)]
-        share = Random(f"{request.seed}:skill-lines:{request.index}").choice(SHARES) if request.refused else 1.0
-        chosen = new[: max(1, round(len(new) * share))]
+        chosen = [line for line in dict.fromkeys(new) if _rule(line) not in conditions][: MAX_LINES - len(known)]
         if not chosen:
             return None
         why = f"{len(chosen)} skill lines from {len(experience)} solved tasks"

@@ -12,7 +12,7 @@ from runtime.rollouts import Rollouts, Wanted
 from state.learning import TaskEntry
 from state.optimization import OptimizationRef, Pair, Spend, Tally, Trial
 
-TEACHING_SHARE = 2 / 3  # of the train tasks, for a proposer that wants to see as many as it may
+TEACHING_SHARE = 3 / 4  # of the train tasks, for a proposer that wants to see as many as it may
 APART = 8  # tasks by which the gate's order of one iteration is ahead of that of the one before
 
 

@@ -157,6 +157,12 @@ def _free_name(name: str, source: str, shelf: Library, taken: set[str], memory: 
     return f"{name}_{suffix}"
 
 
+def renamed(body: ast.expr, names: Mapping[str, str]) -> ast.AST:
+    """Return a copy of an expression with other names."""
+    tree: ast.AST = _Rename(names).visit(ast.parse(ast.unparse(body), mode="eval"))
+    return tree
+
+
 class _Rename(ast.NodeTransformer):
     """Gives functions and names other names."""
 
@@ -244,5 +250,5 @@ def _part(body: ast.expr, scope: dict[str, str], variable: str) -> Part | None:
     trivial = isinstance(body, ast.Name | ast.Constant) or variable not in names
     if trivial or len(used) > len(PARAMETERS) or bound & {*scope, *PARAMETERS}:
         return None
-    renamed = _Rename(dict(zip(used, PARAMETERS, strict=False))).visit(ast.parse(ast.unparse(body), mode="eval"))
-    return Part(ast.unparse(renamed), tuple(scope[name] for name in used), names)
+    shown = renamed(body, dict(zip(used, PARAMETERS, strict=False)))
+    return Part(ast.unparse(shown), tuple(scope[name] for name in used), names)

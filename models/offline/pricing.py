@@ -82,7 +82,8 @@ def stages(shelf: Library, prices: Prices, changes: Mapping[str, int], attempt: 
     known = [_changed(part, changes) for part in (*shelf.whole, *shelf.parts)]
     named = [part for part in known if part.cost <= NAMED]
     if named:
-        yield Stage("memories that the task names", named, 0.1)
+        what = "memories" if shelf.whole else "meanings"
+        yield Stage(f"{what} that the task names", named, 0.1)
     if known:
         yield Stage(MEMORIES, [*known, *prices.ordered[:MEMORY_COMPONENTS]], 0.2)
     for index, (count, share) in enumerate(STAGES[min(attempt, len(STAGES) - 1)]):

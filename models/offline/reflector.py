@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import Final
 
+from models.offline.concepts import Concept, concepts_in
 from models.offline.fences import fenced
 from models.offline.parse import parse
 from models.offline.problem import problem_of
@@ -23,6 +24,8 @@ _HEADING: Final = re.compile(r"^#### (Task|Examples|Program)[ \t]*$", re.MULTILI
 MAX_SOLVED: Final = 500
 MIN_TASKS: Final = 2
 MIN_SHARE: Final = 0.5
+WORDS_OF_A_CONCEPT: Final = 3
+"""Words that tell equally well where it occurs: which of them is the one, more tasks will show."""
 MIN_LIFT: Final = 2.0
 """How much more often than in all tasks the component must be in programs for tasks with the feature."""
 
@@ -33,6 +36,8 @@ class Solved:
 
     message: str
     components: Sequence[str]
+    concepts: Sequence[Concept] = ()
+    """What its expressions are."""
 
 
 def experience_in(human: str) -> list[Solved]:
@@ -41,7 +46,7 @@ def experience_in(human: str) -> list[Solved]:
     for part in _SOLVED.split(human)[1 : MAX_SOLVED + 1]:
         task, _, program = _HEADING.sub(r"## \1", part).partition("\n## Program")
         for block in fenced(program)[:1]:
-            experience.append(Solved(task, components_in(block.code)))
+            experience.append(Solved(task, components_in(block.code), concepts_in(block.code)))
     return experience
 
 
@@ -63,6 +68,32 @@ def skill_lines(experience: Sequence[Solved], limit: int = 40) -> list[str]:
                 bonus = min(MAX_BONUS, max(1, round(log2(lift))))
                 lines.append((-k * log2(lift), f"- when {feature}: prefer {name}(+{bonus})  # {k} of {n}"))
     return [line for _, line in sorted(lines)[:limit]]
+
+
+def concept_lines(experience: Sequence[Solved], limit: int = 120) -> list[str]:
+    """Return at most `limit` lines that say what words mean, those with the most evidence first, ties by text.
+
+    Every expression of a solved program goes with the word that tells best where it occurs: by the share of the tasks
+    with the word that have it, times the share of the tasks that have it with the word.
+    """
+    with_word: Counter[str] = Counter()
+    together: dict[Concept, Counter[str]] = defaultdict(Counter)
+    total: Counter[Concept] = Counter()
+    for solved in experience:
+        words = sorted({feature for feature in _features(solved.message) if ":" not in feature})
+        with_word.update(words)
+        total.update(set(solved.concepts))
+        for concept in sorted(set(solved.concepts)):
+            together[concept].update(words)
+    found = []
+    for concept, words_of in together.items():
+        shares = {word: k * k / (with_word[word] * total[concept]) for word, k in words_of.items()}
+        best = sorted(shares, key=lambda word: (-shares[word], with_word[word], word))[:WORDS_OF_A_CONCEPT]
+        for word in best:
+            k, n = words_of[word], with_word[word]
+            if k / n >= MIN_SHARE and shares[word] == shares[best[0]]:
+                found.append((-shares[word] * k, f"- when {word}: use {concept}  # {k} of {n}"))
+    return [line for _, line in sorted(found)[:limit]]
 
 
 def _features(message: str) -> Iterator[str]:

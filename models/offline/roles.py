@@ -8,7 +8,7 @@ from typing import Any, Final
 from models.offline.bank import Budget
 from models.offline.parse import Request, parse
 from models.offline.proposer import proposal
-from models.offline.reflector import experience_in, skill_lines
+from models.offline.reflector import concept_lines, experience_in, skill_lines
 from models.offline.reviewer import review_of
 from models.offline.solve import Solution, solve
 
@@ -71,7 +71,7 @@ def _metadata(solution: Solution, budget: int) -> dict[str, Any]:
 
 def _reflected(human: str) -> Said:
     experience = experience_in(human)
-    lines = skill_lines(experience)
+    lines = [*concept_lines(experience), *skill_lines(experience)]
     metadata = {"role": "reflect", "candidates": 0, "solved_tasks": len(experience), "lines": len(lines)}
     nothing = f"I see no pattern in {len(experience)} solved tasks."
     return Said("\n".join(lines) or nothing, metadata)

@@ -1,6 +1,7 @@
 """Skill lines: hints in the prompt that make components cheaper or dearer.
 
 One line each:  - when CONDITION: prefer NAME, NAME(+2); avoid NAME  # a remark
+or              - when CONDITION: use (a: int) a % 7 == 0  # a remark
 CONDITION is a word, a "phrase in quotes", in:KIND, out:KIND (kinds as `list[int]`) or ar:N (number of arguments).
 """
 
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from models.offline.concepts import Concept, read_concept
 from models.offline.problem import Problem
 from models.offline.values import kind_of
 from models.offline.words import stem
@@ -20,6 +22,7 @@ _CONDITION: Final = r'"[^"\n]{1,80}"|(?:in|out|ar):\S{1,40}|[A-Za-z][\w-]{0,40}'
 _LINE: Final = re.compile(
     rf"- when (?P<condition>{_CONDITION}): (?P<effects>[^\s#][^\n#]{{0,400}}?)(?:\s+#.*)?",
 )
+_USE: Final = re.compile(rf"- when (?P<condition>{_CONDITION}): use (?P<concept>\(.{{1,400}})")
 _EFFECT: Final = re.compile(r"(?P<verb>prefer|avoid) (?P<names>.+)")
 _NAME: Final = re.compile(r"(?P<name>[A-Za-z_]\w{0,60})(?:\(\+(?P<bonus>[1-9])\))?")
 
@@ -32,6 +35,8 @@ class Skill:
     condition: str
     changes: tuple[tuple[str, int], ...]
     """(component, change of its cost): negative for preferred ones."""
+    concept: Concept | None = None
+    """An expression that becomes a component where the line applies."""
 
 
 @dataclass
@@ -61,6 +66,10 @@ def parse_skills(text: str) -> Skills:
 
 
 def _parsed(line: str) -> Skill | None:
+    use = _USE.fullmatch(line)
+    if use:
+        concept = read_concept(use["concept"])
+        return Skill(line, use["condition"], (), concept) if concept else None
     found = _LINE.fullmatch(line)
     if not found:
         return None

@@ -6,9 +6,11 @@ from typing import Final
 
 from models.offline.bank import Budget
 from models.offline.catalog import conditional_component
+from models.offline.concepts import components_of
 from models.offline.conditional import two_branches
 from models.offline.expression import Node, leaf, program
 from models.offline.feedback import Lessons, lessons_of, observe
+from models.offline.fuel import Fuel
 from models.offline.memories import Library, library
 from models.offline.parse import GIVEN, Request
 from models.offline.pricing import MEMORIES, NAMED, component_names, prices, stages
@@ -122,30 +124,33 @@ class _Task:
     def search(self, skills: Sequence[Skill], purse: Budget) -> _Found:
         """Search stage by stage; the empty cases split off if nothing fits otherwise."""
         special = guarded(self.problem, self.request.text)
+        shelf = _with_concepts(self.shelf, skills)
         with purse.limited(int(purse.total * (1 - GUARD_SHARE)) if special else purse.total):
-            found = self._staged(self.problem, skills, purse, conditionals=True)
+            found = self._staged(self.problem, skills, shelf, purse, conditionals=True)
             if found.fits:
                 return found
         if special is None:
             return _Found(())
-        found = self._staged(special.rest, skills, purse, conditionals=False)
+        found = self._staged(special.rest, skills, shelf, purse, conditionals=False)
         wrapped = [_guard(node, special.param, special.otherwise) for node in found.fits]
         return _Found(wrapped, f"{found.stage}, empty cases apart" if wrapped else "none")
 
-    def _staged(self, problem: Problem, skills: Sequence[Skill], purse: Budget, *, conditionals: bool) -> _Found:
+    def _staged(
+        self, problem: Problem, skills: Sequence[Skill], shelf: Library, purse: Budget, *, conditionals: bool
+    ) -> _Found:
         changes = price_changes(skills)
         priced = prices(problem, self.words, changes, slow=self.lessons.slow)
         evidence = self._evidence(changes)
         budget = purse.left
         fits: list[Node] = []
         search = None
-        for stage in stages(self.shelf, priced, changes, len(self.request.attempts)):
+        for stage in stages(shelf, priced, changes, len(self.request.attempts)):
             search = Search(problem, stage.components, priced.forms, purse)
             with purse.limited(int(budget * stage.share)):
                 search.deepen(DEDUCTION_SHARES)
             fits += self._new(search.fits, problem)
             if stage.name == MEMORIES and not fits:
-                fits += self._new(fitting_variants(self.shelf.whole, problem, purse), problem)
+                fits += self._new(fitting_variants(shelf.whole, problem, purse), problem)
             if fits and not stage.early:
                 return _Found(ranked(fits, problem, evidence), stage.name)
         if search and conditionals and not fits:
@@ -194,13 +199,25 @@ class _Task:
     def decisive(self, skills: Sequence[Skill], best: Node, code: str, purse: Budget) -> list[str]:
         """Return the lines without which the same search gives another program; only those are called used."""
         names = {n.component.name for n in best.walk() if n.component}
-        suspects = [s for s in skills if any(name in names and change < 0 for name, change in s.changes)]
+        suspects = [
+            s for s in skills if s.line in names or any(name in names and change < 0 for name, change in s.changes)
+        ]
         used = []
         for skill in suspects[:MAX_CHECKED_SKILLS]:
             others = [other for other in skills if other is not skill]
             if self.differs(others, code, purse.total):
                 used.append(skill.line)
         return used
+
+
+def _with_concepts(shelf: Library, skills: Sequence[Skill]) -> Library:
+    """Return the shelf with what skill lines say that words mean; the same meaning twice is taken once."""
+    lines = {skill.concept: skill.line for skill in reversed(skills) if skill.concept}
+    if not lines:
+        return shelf
+    fuel = Fuel()
+    made = [part for concept, line in reversed(lines.items()) for part in components_of(line, concept, fuel)]
+    return replace(shelf, parts=[*made, *shelf.parts])
 
 
 def _guard(node: Node, param: str, otherwise: object) -> Node:
