@@ -29,7 +29,7 @@ from state.errors import SetupError
 from state.learning import TaskEntry
 from state.ledger import RunRow
 from state.memory_item import Horizon
-from state.optimization import OptimizationRef, OptimizationState
+from state.optimization import Ending, OptimizationRef, OptimizationState
 from state.task import SPLITS, Split, Task
 from storage.contents import ContentStore, canonical, digest_of
 from storage.money import forget_calls
@@ -138,11 +138,12 @@ class OptimisationRun:
     def drive(self) -> OptimizationState:
         """Run to the end and return the final state; what was promoted is in use from here on.
 
+        Of a finished one whose checkpoints were pruned only its ending and its spend are known; it is not begun anew.
         Raises StoppedError after stop(), TransientError when the model or the sandbox stays down, WaitingError while a
         person has not said whether something may be promoted.
         """
         if self.is_finished():
-            return self._drive()  # reads the finished thread
+            return self._finished()
         ledger, now, run_id = self._services.ledger, self.context.clock, self.plan.run_id
         self._services.models.resume()
         forget_calls(self._services.home, run_id=run_id)  # of processes that died with an earlier start
@@ -174,6 +175,17 @@ class OptimisationRun:
             "ended_at": None,
             "active_s": 0.0,
         }
+
+    def _finished(self) -> OptimizationState:
+        config = thread_config(self.plan.run_id, "")
+        with self._services.home.naming_errors(CHECKPOINT_FILE):
+            pruned = self.saver.get_tuple(config) is None
+        if not pruned:
+            return self._drive()  # reads the finished thread
+        steps = self._services.optimisations.steps(self.plan.run_id)
+        end = next(record for _, kind, record in steps if kind == "end")
+        ending: Ending = {"reason": end["reason"], "promoted": end["promoted"]}
+        return {"optimization": self.plan.ref, "spend": end["spend"], "ending": ending}
 
     def _drive(self) -> OptimizationState:
         graph = prompt_optimization_graph()

@@ -37,6 +37,8 @@ class Counts:
     measured: list[str] = field(default_factory=list)
     optimised: list[str] = field(default_factory=list)
     """One line per iteration of a prompt optimisation."""
+    standing: str = ""
+    """How far a prompt optimisation has come: candidates, front, best validation score, spend."""
     notices: list[str] = field(default_factory=list)
     """What whoever watches should know, each once."""
     workers: dict[str, Doing] = field(default_factory=dict)
@@ -114,6 +116,9 @@ class ProgressTracker:
 
     def _optimised(self, event: Event) -> None:
         self.counts.optimised.append(event["detail"])
+
+    def _standing(self, event: Event) -> None:
+        self.counts.standing = event["detail"]
 
     def _notice(self, event: Event) -> None:
         if event["detail"] not in self.counts.notices:

@@ -59,7 +59,8 @@ class _View:
         measured = [Text(f"  {line}", style="green") for line in counts.measured[-6:]]
         optimised = [Text(f"  {line[:200]}", style="cyan") for line in counts.optimised[-6:]]
         notices = [Text(f"  note: {line}", style="yellow") for line in counts.notices]
-        return Group(head, Text(_figures(self._tracker)), *measured, *optimised, *notices, self._workers())
+        standing = [Text(counts.standing, style="bold")] if counts.standing else []
+        return Group(head, Text(_figures(self._tracker)), *standing, *measured, *optimised, *notices, self._workers())
 
     def _workers(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -109,7 +110,8 @@ def _line(tracker: ProgressTracker) -> str:
     where = f"{_phase_name(counts.phase)} {counts.phase_done}/{counts.phase_total}"
     eta = tracker.eta_s()
     left = f", ETA {_duration(eta)}" if eta is not None else ""
-    return f"{clock} {where}{left}; this time {_figures(tracker)}"
+    standing = f"; {counts.standing}" if counts.standing else ""
+    return f"{clock} {where}{left}{standing}; this time {_figures(tracker)}"
 
 
 def _figures(tracker: ProgressTracker) -> str:

@@ -4,10 +4,11 @@ from typing import TypedDict
 
 from langgraph.runtime import Runtime
 
+from optimization.budget import total_spent
 from optimization.pareto import select_parent
 from optimization.turns import is_stuck
 from runtime.context import Context
-from runtime.rollouts import Rollouts, rollouts_of
+from runtime.rollouts import Front, Rollouts, rollouts_of
 from runtime.trials import names_of
 from state.optimization import Ending, OptimizationRef, PoolEntry, Spend, Tally, Trial
 
@@ -49,8 +50,20 @@ def select(state: SelectReads, runtime: Runtime[Context]) -> SelectWrites:
         "decision": "",
     }
     reason = _reason_to_end(state, max(front.means), rollouts, context)
+    context.events({"kind": "standing", "detail": standing(iteration, front, state["spend"])})
     tally: Tally = {**state["tally"], "iteration": iteration if not reason else iteration - 1}
     return {"tally": tally, "trial": trial, "ending": {"reason": reason, "promoted": ""}}
+
+
+def standing(iteration: int, front: Front, spend: Spend) -> str:
+    """Say how far an optimisation has come."""
+    spent = total_spent(spend)
+    figures = [f"{spent['rollouts']:.0f} rollouts", f"{spent['tokens']:,.0f} tokens"]
+    figures += [f"${spent['cost_usd']:.4f}"] if spent["cost_usd"] else []
+    return (
+        f"iteration {iteration}: {len(front.means)} candidates, {len(front.weights)} on the front, best "
+        f"validation score {max(front.means):.3f}; spent {', '.join(figures)}"
+    )
 
 
 def _reason_to_end(state: SelectReads, best: float, rollouts: Rollouts, context: Context) -> str:

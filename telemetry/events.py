@@ -12,6 +12,7 @@ EventKind: TypeAlias = Literal[
     "measured",
     "proposed",
     "optimised",
+    "standing",
     "notice",
 ]
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -145,6 +146,10 @@ def answering_nonsense(_request: Request) -> Any:
     return ["skills"]
 
 
+def saying_nothing(_request: Request) -> dict[str, str]:
+    return {"system": ""}
+
+
 def losing_a_placeholder(_request: Request) -> dict[str, str]:
     return {"repair": "Attempt $number was wrong: $code"}
 
@@ -166,6 +171,7 @@ def rambling(_request: Request) -> dict[str, str]:
     [
         ("raising", "failed: ValueError: no idea"),
         ("answering_nonsense", "failed: TypeError"),
+        ("saying_nothing", "system refused: the proposal is empty"),
         ("losing_a_placeholder", "repair refused: the placeholder $outcome is missing"),
         ("inventing_a_component", "refused: there is no component 'soul'"),
         ("rambling", "refused: system has 30000 characters"),
@@ -202,6 +208,50 @@ def test_a_proposer_that_hangs_is_left_behind(optimisation: Any, monkeypatch: py
         run.drive()
         release.set()
         assert summary_of(run, services).iterations[0].why == "no answer after 0.01 s"
+
+
+def test_a_model_that_fails_on_a_twentieth_of_its_calls_leaves_those_tasks_out_and_is_asked_for_them_again(
+    optimisation: Any,
+) -> None:
+    with optimisation(iterations=12, patience=12) as (run, runner, services):
+        failed: list[str] = []
+
+        def flaky(specs: Any, phase: str) -> Any:
+            lost = [s["episode_id"] for s in specs if Random(f"{s['episode_id']}:{phase}").random() < 0.05]
+            failed.extend(lost)
+            done = runner([s for s in specs if s["episode_id"] not in lost], phase)
+            return {"finished": done["finished"], "unscored": lost}
+
+        run.context = replace(run.context, run_episodes=flaky)
+        state = run.drive()
+        gates = [record["gate"] for _, _, record in services.optimisations.steps(run.plan.run_id) if record.get("gate")]
+
+        assert len(failed) > 5
+        assert state["tally"]["failures"] == 0, "they are no failures of a proposer"
+        assert sum(gate["excluded"] for gate in gates) > 0
+        assert len(runner.executed) == len(set(runner.executed)), "nothing that has finished is run again"
+        assert state["ending"]["reason"] == "12 iterations are done"
+
+
+def test_a_finished_optimisation_whose_checkpoints_were_pruned_is_read_from_its_record(optimisation: Any) -> None:
+    with optimisation(iterations=2) as (run, _, _services):
+        first = run.drive()
+        run.saver.delete_thread(run.plan.run_id)
+    with optimisation(iterations=2) as (run, runner, _services):
+        state = run.drive()
+
+        assert (state["ending"], state["spend"]) == (first["ending"], first["spend"])
+        assert runner.executed == []
+
+
+def test_whoever_watches_is_told_candidates_front_score_and_spend(optimisation: Any) -> None:
+    told: list[str] = []
+    with optimisation(iterations=2) as (run, _, _services):
+        run.context = replace(run.context, events=lambda event: told.append(event.get("detail", "")))
+        run.drive()
+
+    assert told[0].startswith("iteration 1: 1 candidates, 1 on the front, best validation score 0.")
+    assert "; spent 80 rollouts, 24,000 tokens" in told[0]
 
 
 def test_state_holds_ids_and_counters_only(optimisation: Any) -> None:

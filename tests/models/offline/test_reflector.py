@@ -1,6 +1,7 @@
 """Skill lines from experience."""
 
-from models.offline.reflector import Solved, skill_lines
+from models.offline.concepts import concepts_in
+from models.offline.reflector import Solved, concept_lines, skill_lines
 from models.offline.skills import parse_skills
 
 
@@ -31,3 +32,27 @@ def test_every_line_follows_the_grammar() -> None:
 
 def test_the_same_experience_gives_the_same_lines() -> None:
     assert skill_lines(EXPERIENCE, limit=3) == skill_lines(list(EXPERIENCE), limit=3)
+
+
+def solved(text: str, example: str, body: str) -> Solved:
+    return Solved(task(text, example), [], concepts_in(f"def f(x: list[int]):\n    return {body}\n"))
+
+
+def test_a_word_means_what_its_tasks_have_in_common() -> None:
+    lines = concept_lines(
+        [
+            solved("Lucky ones.", "[7, 1]) == [7]", "[n for n in x if n % 7 == 0]"),
+            solved("Total of lucky ones.", "[7, 1]) == 7", "sum(n for n in x if n % 7 == 0)"),
+            solved("Spread of it.", "[7, 1]) == 6", "max(x) - min(x)"),
+            solved("Spread of big ones.", "[7, 1]) == 0", "max(n for n in x if n > 5)"),
+        ]
+    )
+    assert lines[0] == "- when lucky: use (a: int) a % 7 == 0  # 2 of 2"
+    assert "- when big: use (a: int) a > 5  # 1 of 1" in lines
+    assert parse_skills("\n".join(lines)).ignored == 0
+
+
+def test_a_whole_program_of_several_steps_is_no_meaning() -> None:
+    code = "def f(x: list[int]):\n    return sorted([n for n in x if n % 7 == 0])\n"
+    assert [str(concept) for concept in concepts_in(code)] == ["(a: int) a % 7 == 0"]
+    assert concepts_in("def f(x):\n    return g(x)\n\ndef g(x):\n    return x + 1\n") == []

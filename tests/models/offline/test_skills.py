@@ -54,6 +54,55 @@ def test_the_grammar_has_words_phrases_and_features(line: str) -> None:
     assert [skill.line for skill in parse_skills(line).known] == [line]
 
 
+LUCKY = '''## Task
+```python
+def lucky_total(numbers: list[int]) -> int:
+    """Return the total of the lucky numbers."""
+```
+
+## Examples
+```python
+assert lucky_total([7, 3, 14, 20, 9]) == 21
+assert lucky_total([1, 70, 35, 36, 22]) == 105
+assert lucky_total([5, 77, 8, 9, 700, 3]) == 777
+```
+'''
+MEANING = "- when lucky: use (a: int) a % 7 == 0  # 1 of 1"
+
+
+def test_a_line_that_says_what_a_word_means_makes_a_composition_found_that_is_out_of_reach_without_it() -> None:
+    without, told = (solve(parse(f"Write Python.\n\n## Skills\n{s}", LUCKY), Budget(500)) for s in ("", MEANING))
+
+    assert without.code == ""
+    assert "% 7 == 0" in told.code
+    assert told.skills_used == [MEANING]
+    assert told.memories_used == []
+
+
+def test_a_meaning_counts_only_where_its_word_is() -> None:
+    other = MEANING.replace("lucky", "gloomy")
+    assert solve(parse(f"Write Python.\n\n## Skills\n{other}", LUCKY), Budget(500)).code == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- when lucky: use a % 7 == 0",
+        "- when lucky: use (number: int) number % 7 == 0",
+        "- when lucky: use (a: int) a %",
+        "- when lucky: use () 7",
+        "- when lucky: use (a: int) " + "1 + " * 60 + "a",
+    ],
+)
+def test_a_meaning_is_an_expression_over_a_b_c_and_no_longer_than_a_line(line: str) -> None:
+    assert parse_skills(line).ignored == 1
+
+
+def test_a_meaning_that_reaches_for_the_system_is_not_run() -> None:
+    line = "- when lucky: use (a: int) __import__('os').getpid() > a"
+    assert solve(parse(f"Write Python.\n\n## Skills\n{line}", LUCKY), Budget(500)).code == ""
+
+
 def test_lines_that_are_no_skills_are_counted() -> None:
     skills = parse_skills("Always think first.\n- when x prefer y\n- when x: love y\n\n- when total: prefer sum")
     assert (len(skills.known), skills.ignored) == (1, 3)
