@@ -29,6 +29,9 @@ from state.ledger import FinishedEpisode
 from tasks.load import load_tasks, resolve_tasks
 
 
+ALPHA = 0.05  # of promotion: here few candidates pass the gate before it; the control tells whether it holds
+
+
 @dataclass
 class Shuffled:
     """Runs the first candidate's rollouts and draws those of all others from its results."""
@@ -62,7 +65,10 @@ class Shuffled:
 
 def one_seed(seed: int, budget: int, folder: Path, *, shuffled: bool) -> OptimisationSummary:
     """Optimise once and print what came of it."""
-    settings = load_settings(home=folder, seed=seed, budget=budget, attempts=1, memories=0, concurrency=2)
+    optimiser = {"promotion_alpha": ALPHA}
+    settings = load_settings(
+        home=folder, seed=seed, budget=budget, attempts=1, memories=0, concurrency=2, optimiser=optimiser
+    )
     services = open_services(settings)
     started = time.monotonic()
     try:
@@ -106,10 +112,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--budget", type=int, default=2_000, help="candidates per answer")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--shuffled", action="store_true")
     options = parser.parse_args()
     found = 0
-    for seed in range(options.seeds):
+    for seed in range(options.first, options.first + options.seeds):
         with tempfile.TemporaryDirectory() as folder:
             summary = one_seed(seed, options.budget, Path(folder), shuffled=options.shuffled)
             found += has_promoted(summary) if options.shuffled else has_effect(summary)
