@@ -29,9 +29,6 @@ from state.ledger import FinishedEpisode
 from tasks.load import load_tasks, resolve_tasks
 
 
-ALPHA = 0.05  # of promotion: here few candidates pass the gate before it; the control tells whether it holds
-
-
 @dataclass
 class Shuffled:
     """Runs the first candidate's rollouts and draws those of all others from its results."""
@@ -65,10 +62,7 @@ class Shuffled:
 
 def one_seed(seed: int, budget: int, folder: Path, *, shuffled: bool) -> OptimisationSummary:
     """Optimise once and print what came of it."""
-    optimiser = {"promotion_alpha": ALPHA}
-    settings = load_settings(
-        home=folder, seed=seed, budget=budget, attempts=1, memories=0, concurrency=2, optimiser=optimiser
-    )
+    settings = load_settings(home=folder, seed=seed, budget=budget, attempts=1, memories=0, concurrency=2)
     services = open_services(settings)
     started = time.monotonic()
     try:
