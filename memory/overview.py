@@ -79,9 +79,10 @@ def _disk(home: Home) -> dict[str, int]:
             name: sum(connection.execute(select(func.sum(func.length(one)))).scalar() or 0 for one in columns)
             for name, columns in held.items()
         }
+        served = connection.execute(select(func.pg_database_size(func.current_database()))).scalar() if home.url else 0
     files = [path for path in home.folder.glob(f"{DATABASE_FILE}*") if path.is_file()]
     mirror = [path for path in (home.folder / MIRROR_FOLDER).rglob("*") if path.is_file()]
-    total = {"database": sum(path.stat().st_size for path in files)}
+    total = {"database": served or sum(path.stat().st_size for path in files)}
     return sizes | total | {"mirror": sum(path.stat().st_size for path in mirror)}
 
 

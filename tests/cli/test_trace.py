@@ -1,12 +1,9 @@
 """Traces without LangSmith; keys that stay secret; the exit of the whole program."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,56 +12,17 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from benchmarks.langsmith_server import LangSmithServer
-from benchmarks.loopback_model import write_tasks
 from benchmarks.provider_server import ProviderServer
-from cli.main import main
+from tests.cli.conftest import Ratchet
 
 KEYS = {"OPENAI_API_KEY": "sk-canary-one-4242", "LANGSMITH_API_KEY": "lsv2-canary-two-4242"}
 
 
-@dataclass
-class Said:
-    """What the program said, and how it ended."""
-
-    stdout: str
-    stderr: str
-    code: int
-
-
-Ratchet = Callable[..., Said]
-
-
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Make a folder with six tasks and a .env file that holds the model's key."""
-    write_tasks(tmp_path / "tasks.jsonl", 6)
-    (tmp_path / ".env").write_text(f"OPENAI_API_KEY={KEYS['OPENAI_API_KEY']}\n")
-    return tmp_path
-
-
-@pytest.fixture
-def ratchet(folder: Path, capsys: pytest.CaptureFixture[str]) -> Ratchet:
-    """Run the program in that folder, within this process: its imports take seconds."""
-
-    def run(*arguments: str, **variables: str) -> Said:
-        root = logging.getLogger()
-        before = (root.handlers[:], root.level)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(folder)
-            patch.setenv("OPENAI_API_KEY", "")  # so that what the file brings is taken back
-            patch.delenv("OPENAI_API_KEY")
-            for name, value in variables.items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["ratchet", *arguments])
-            with pytest.raises(SystemExit) as ended:
-                main()
-        for handler in set(root.handlers) - set(before[0]):
-            handler.close()
-        root.handlers[:], root.level = before
-        said = capsys.readouterr()
-        return Said(said.out, said.err, int(ended.value.code or 0))
-
-    return run
+def folder(folder: Path) -> Path:
+    """Give a folder with six tasks and a .env file that holds the model's key."""
+    (folder / ".env").write_text(f"OPENAI_API_KEY={KEYS['OPENAI_API_KEY']}\n")
+    return folder
 
 
 def run_with(server: ProviderServer, *more: str) -> list[str]:

@@ -20,6 +20,7 @@ def test_stats_count_kinds_states_and_uses(records: Records, recall: Recall) -> 
     found = stats(records, recall, ANN)
     assert (found["memories"], found["uses"], found["scopes"]) == (2, 1, {"user=ann": 2})
     assert found["counts"] == {"semantic": {"archived": 1, "active": 1}}
+    assert found["disk"]["database"] > found["disk"]["texts"] > 0
 
 
 def test_hit_rates_outlive_the_process_that_made_them(records: Records) -> None:
