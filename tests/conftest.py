@@ -98,9 +98,10 @@ def either_database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url() -> str:
-    """Give the home's database: a file, but for folders of tests whose conftest says `either_database`."""
-    return ""
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Give the home's database: a file, but each of both in turn for what uses `either_database`."""
+    found: str = request.getfixturevalue("either_database") if "either_database" in request.fixturenames else ""
+    return found
 
 
 @pytest.fixture

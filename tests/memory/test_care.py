@@ -81,6 +81,7 @@ def test_what_is_not_used_decays_and_the_next_use_restores_it(records: Records, 
     assert round_of(records, recall).states == {"decayed -> active": 1}
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_memory_that_lowers_rewards_is_retired_within_fifty_uses(records: Records, recall: Recall) -> None:
     harmful, harmless = records.add([skill("harmful"), skill("harmless")])
     draws = Random(7)
@@ -123,6 +124,7 @@ def test_a_large_group_stands_in_a_summary_that_links_its_members(records: Recor
     assert len(records.linked(summary, "summarises")) == FOLDS_FROM - KEPT_OF_GROUP
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_group_has_one_summary_that_counts_all(records: Records, recall: Recall) -> None:
     for start in (0, 20, 40):
         records.add(episodes(TOPICS[0], 20, start))
@@ -131,6 +133,7 @@ def test_a_group_has_one_summary_that_counts_all(records: Records, recall: Recal
     assert [record.attributes["count"] for record in visible if record.kind == "semantic"] == [60 - KEPT_OF_GROUP]
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_round_that_is_repeated_changes_nothing(records: Records, recall: Recall) -> None:
     records.add([draft for topic in TOPICS for draft in episodes(topic, 20)])
     first = round_of(records, recall)
@@ -199,6 +202,7 @@ def test_without_other_episodes_nothing_is_concluded() -> None:
     assert uses_of(only, only) == [Use("m", "e", 0.0, None)]
 
 
+@pytest.mark.usefixtures("either_database")
 def test_the_last_uses_of_a_memory_are_kept(records: Records) -> None:
     for number in range(LAST_USES + 10):
         note_uses(records.home, use("m", f"e{number}", 1.0, 0.5), at=float(number))
@@ -219,6 +223,7 @@ def test_what_a_run_noted_is_known_to_its_later_batches_and_to_later_runs(record
     assert known(2, "other", 0)
 
 
+@pytest.mark.usefixtures("either_database")
 def test_two_runs_may_both_put_the_same_memory_away(records: Records, recall: Recall) -> None:
     (memory_id,) = records.add([skill("sort")])
     mine, other, third = (Sight(watermark=1, run_id=run, batch=3) for run in ("mine", "other", "third"))

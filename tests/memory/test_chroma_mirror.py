@@ -43,7 +43,6 @@ def nearest(mirror: ChromaMirror, text: str) -> list[str]:
     return mirror.nearest(ANN, EMBEDDER.name, EMBEDDER.embed([text])[0], 1)
 
 
-@pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)  # PostgreSQL's files are its own
 def test_the_mirror_follows_the_log_without_texts_and_forgetting_leaves_no_vector_in_its_files(
     mirror: ChromaMirror, home: Home
 ) -> None:

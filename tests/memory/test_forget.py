@@ -21,6 +21,8 @@ from storage.engine import Home, open_home
 from storage.redaction import FORGOTTEN, redacted
 from storage.tables import contents
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 ANN = Scope(user="ann")
 SECRET = 'the tower\'s "password" is swordfish\nand nothing else'
 

@@ -42,7 +42,8 @@ def answers(recall: Recall) -> list[list[tuple[str, float]]]:
     return [[(hit.record.memory_id, hit.score) for hit in recall.search(search)] for search in searches]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.usefixtures("either_database")
+@pytest.mark.parametrize("seed", range(3))
 def test_following_the_log_and_building_anew_give_the_same_answers(home: Home, seed: int) -> None:
     records, followed, draws = Records(home, now=lambda: 0.0), Recall(home), Random(seed)
     for number in range(60):

@@ -52,6 +52,7 @@ def test_an_item_is_put_got_replaced_and_deleted(store: RatchetStore) -> None:
     assert store.get(ANN, "tea") is None
 
 
+@pytest.mark.usefixtures("either_database")
 def test_items_outlive_the_store_and_are_seen_by_others(store: RatchetStore, home: Home) -> None:
     store.put(ANN, "tea", {"likes": "green"})
     other = RatchetStore(home)
@@ -121,6 +122,7 @@ def test_an_item_lives_as_long_as_it_is_read(store: RatchetStore, clock: Clock) 
     assert (store.get(ANN, "tea"), store.search(ANN), store.sweep_ttl(), store.sweep_ttl()) == (None, [], 1, 0)
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_sweeper_deletes_what_has_expired_until_it_is_stopped(store: RatchetStore, clock: Clock, home: Home) -> None:
     store.put(ANN, "tea", {"x": 1}, ttl=1)
     clock.now += 100
@@ -147,6 +149,7 @@ def test_a_namespace_that_means_two_things_is_refused(store: RatchetStore) -> No
         store.batch([PutOp(("a.b",), "k", {})])
 
 
+@pytest.mark.usefixtures("either_database")
 def test_every_change_is_in_the_audit_trail(store: RatchetStore, home: Home) -> None:
     store.put(ANN, "tea", {"x": 1})
     store.put(ANN, "tea", {"x": 2}, ttl=1)

@@ -23,6 +23,7 @@ def found(recall: Recall, text: str, *, scope: Scope = ANN, hidden: bool = False
     return sorted(hit.record.text for hit in recall.search(search))
 
 
+@pytest.mark.usefixtures("either_database")
 def test_saying_the_same_again_is_counted_not_kept_twice(records: Records) -> None:
     first, again = Pipeline(records).remember([fact("The build uses make."), fact("Build is using MAKE", cause="2")])
     assert (again.outcome, again.memory_id) == ("merged", first.memory_id)
@@ -43,6 +44,7 @@ def test_texts_that_differ_in_what_matters_are_not_merged(one: str, other: str) 
     assert fingerprint_of(one) != fingerprint_of(other)
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_newer_fact_supersedes_the_older_one_and_history_is_kept(records: Records, recall: Recall) -> None:
     pipeline = Pipeline(records)
     (old,) = pipeline.remember([fact("My favourite colour is red")])
@@ -82,6 +84,7 @@ def test_what_can_have_many_values_takes_no_slot(text: str) -> None:
     assert slot_of(text) == ""
 
 
+@pytest.mark.usefixtures("either_database")
 def test_one_bad_draft_stores_nothing(records: Records, recall: Recall) -> None:
     with pytest.raises(MemoryRefusedError, match="importance"):
         Pipeline(records).remember([fact("good one"), replace(fact("bad one"), importance=2.0)])

@@ -12,6 +12,8 @@ from memory.records import Records
 from memory.transfer import faults
 from storage.tables import runs
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 ANN = Scope(user="ann")
 
 

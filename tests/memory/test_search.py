@@ -25,6 +25,7 @@ def found(recall: Recall, text: str, limit: int = 10) -> list[str]:
     return [hit.record.text for hit in recall.search(Search(text=text, scope=ANN, limit=limit))]
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_misspelt_word_finds_what_was_meant(records: Records, recall: Recall) -> None:
     remember(records, "the restaurant on the corner", "a resting place", "the corner shop")
     assert found(recall, "restuarant") == ["the restaurant on the corner"]
@@ -94,6 +95,7 @@ def test_the_day_and_the_speaker_are_found_as_words(records: Records, recall: Re
     assert found(recall, "What did Melanie do on 8 May 2023?") == ["I went hiking"]
 
 
+@pytest.mark.usefixtures("either_database")
 def test_the_same_question_again_is_answered_from_the_cache_until_something_changes(
     records: Records, recall: Recall
 ) -> None:
@@ -127,6 +129,7 @@ def test_an_index_full_of_replaced_texts_is_built_anew(
     assert not recall.index(ANN).worn
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_program_is_found_by_what_its_name_and_its_abbreviations_stand_for(records: Records, recall: Recall) -> None:
     body = "    total = 0\n    for x in xs:\n        total = {}\n    return total"
     steps = (("best", "max(total, x)"), ("worst", "min(total, x)"), ("evens", "total + x % 2"))

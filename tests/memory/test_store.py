@@ -26,8 +26,8 @@ def query(text: str, *, kinds: tuple[MemoryKind, ...] = ("episodic",), horizon: 
 
 
 @pytest.fixture
-def store(tmp_path: Path):
-    home = open_home(tmp_path)
+def store(tmp_path: Path, database_url: str):
+    home = open_home(tmp_path, database_url)
     memory = MemoryStore(home, now=lambda: 1000.0)
     yield memory
     memory.close()
@@ -45,6 +45,7 @@ def test_an_identifier_is_found_by_its_parts(store: MemoryStore) -> None:
     assert [hit["memory_id"] for hit in store.search(query("minCost"))] == [wanted]
 
 
+@pytest.mark.usefixtures("either_database")
 def test_the_same_cause_twice_leaves_one_memory(store: MemoryStore) -> None:
     assert store.add(draft("once")) == store.add(draft("once"))
     assert store.watermark() == 1
@@ -67,6 +68,7 @@ def test_only_the_asked_kinds_are_found(store: MemoryStore) -> None:
     assert [hit["memory_id"] for hit in store.search(query("binary", kinds=("procedural",)))] == [skill]
 
 
+@pytest.mark.usefixtures("either_database")
 def test_nothing_of_the_same_batch_or_of_a_later_run_is_seen(store: MemoryStore) -> None:
     store.add(draft("binary a", run="earlier"))
     watermark = store.watermark()
@@ -108,8 +110,9 @@ def test_a_snapshot_changes_with_what_is_seen_and_only_then(store: MemoryStore) 
     assert first == store.snapshot(horizon) != ""
 
 
-def test_another_process_of_the_home_is_seen_at_once(store: MemoryStore, tmp_path: Path) -> None:
-    home = open_home(tmp_path)
+@pytest.mark.usefixtures("either_database")
+def test_another_process_of_the_home_is_seen_at_once(store: MemoryStore, tmp_path: Path, database_url: str) -> None:
+    home = open_home(tmp_path, database_url)
     other = MemoryStore(home)
     assert store.search(query("quick")) == []
     other.add(draft("quick sort"))
@@ -118,6 +121,7 @@ def test_another_process_of_the_home_is_seen_at_once(store: MemoryStore, tmp_pat
     home.close()
 
 
+@pytest.mark.usefixtures("either_database")
 def test_threads_may_share_a_store(store: MemoryStore) -> None:
     def work(name: int) -> None:
         for number in range(20):
@@ -138,6 +142,7 @@ def test_an_unknown_id_is_refused(store: MemoryStore) -> None:
         store.get(["nothing"])
 
 
+@pytest.mark.usefixtures("either_database")
 def test_care_between_two_batches_is_seen_by_the_later_one_only(store: MemoryStore) -> None:
     for number in range(20):
         store.add(draft(f"sorting a list of numbers, attempt {number}", batch=0))
