@@ -1,6 +1,7 @@
 """Checkpoints in the home's PostgreSQL database: connections of their own, since their commits may be lazy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -12,8 +13,11 @@ from langgraph.checkpoint.postgres._internal import get_connection
 from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg_pool import ConnectionPool
 
+from state.errors import LostConnectionError
 from storage.engine import RESTART_S, Home, lock_key
 from storage.postgres import POOL_SIZE, connect, prepare
+
+_FIND = "SELECT 1 FROM checkpoints WHERE thread_id = %s AND checkpoint_ns = %s AND checkpoint_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +41,36 @@ class WholeSaver(PostgresSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Save a checkpoint."""
+        """Save a checkpoint.
+
+        Only channels that have changed are written; the others are those of the checkpoint before it. So raises
+        LostConnectionError where a crash of the server dropped that one: the thread goes on from what there is.
+        """
         values = checkpoint["channel_values"]
         kept = {name: _Kept(value) if isinstance(value, str | float) else value for name, value in values.items()}
-        return super().put(config, {**checkpoint, "channel_values": kept}, metadata, new_versions)
+        with get_connection(self.conn) as connection:  # one for both: it does not outlive a crash between them
+            _refuse_orphan(connection, config["configurable"])
+            bound = copy(self)
+            bound.conn = connection
+            return PostgresSaver.put(bound, config, {**checkpoint, "channel_values": kept}, metadata, new_versions)
 
     def _dump_blobs(
         self, thread_id: str, checkpoint_ns: str, values: dict[str, Any], versions: ChannelVersions
     ) -> list[tuple[str, str, str, str, str, bytes | None]]:
         plain = {name: value.value if isinstance(value, _Kept) else value for name, value in values.items()}
         return super()._dump_blobs(thread_id, checkpoint_ns, plain, versions)
+
+
+def _refuse_orphan(connection: psycopg.Connection[Any], place: Mapping[str, Any]) -> None:
+    parent = place.get("checkpoint_id")
+    if parent is None:
+        return
+    found = connection.execute(_FIND, [place["thread_id"], place.get("checkpoint_ns", ""), parent]).fetchone()
+    if found is None:
+        raise LostConnectionError(
+            "a crash of the database server dropped the last checkpoint; the same command goes on from the one before",
+            reason="database",
+        )
 
 
 class CheckpointPool:

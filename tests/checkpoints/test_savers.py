@@ -11,7 +11,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
 from state.episode import EpisodeState
-from state.errors import SetupError
+from state.errors import LostConnectionError, SetupError
 from state.learning import LearningState
 from state.optimization import OptimizationState
 from state.periodic import CareState
@@ -118,3 +118,18 @@ def test_a_full_disk_is_the_same_clear_error_as_for_the_database(sqlite_saver: S
         sqlite_home.naming_errors(CHECKPOINT_FILE),
     ):
         sqlite_saver.put(config, checkpoint, {}, {})
+
+
+def test_nothing_is_saved_on_top_of_a_checkpoint_that_a_crash_of_the_server_dropped(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    home = open_home(tmp_path, postgres_database)
+    saver: Any = open_saver(home)
+    first, second = ({**empty_checkpoint(), "channel_values": {"said": {"text": name}}} for name in "ab")
+    kept = saver.put({"configurable": {"thread_id": "t", "checkpoint_ns": ""}}, first, {}, {"said": "1"})
+    with saver.conn.connection() as connection:
+        connection.execute("DELETE FROM checkpoints")
+    with pytest.raises(LostConnectionError, match="goes on from the one before"):
+        saver.put(kept, second, {}, {})
+    assert saver.get_tuple({"configurable": {"thread_id": "t"}}) is None
+    home.close()
