@@ -5,7 +5,7 @@ import typer
 from cli.options import HomeOption, PanelCommand
 
 app = typer.Typer(
-    help="The home's database: bring its tables up to date, make and change its key.",
+    help="The home: bring its tables up to date, change its key.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

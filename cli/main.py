@@ -328,7 +328,7 @@ def answer(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer an episode or an optimisation that waits, and bring it to its end."""
+    """Answer what waits for a person, and bring it to its end."""
     from cli.answer import answer_one
 
     answer_one(name, home, approve=approve, reject=reject, edits=edit or [], as_json=as_json)
