@@ -1,10 +1,12 @@
 """What prompt optimisation does for the offline model on the bundled katas: skill lines, memory off, a tight budget.
 
     python -m benchmarks.optimisation [--seeds 5] [--budget 2000]
+    python -m benchmarks.optimisation --fresh [--first 2201] [--seeds 5]
     python -m benchmarks.optimisation --shuffled --seeds 20
 
 Each seed begins with empty skills and its own draws. Printed are what was promoted and on what evidence, and, for
 what was promoted, the test split with paired 95 % intervals of the solve rate and of the search effort.
+--fresh: every seed makes katas of its own, with other combinations, examples and wording of the same concepts.
 --shuffled: the control. Every other candidate gets, on every task, the result that the first one got on a task drawn
 at random from the same split: results say nothing about prompts, and nothing should be promoted.
 """
@@ -20,13 +22,13 @@ from random import Random
 
 from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
 from batch.optimise import OptimisationRun, plan_optimisation
+from benchmarks.learning import tasks_for
 from checkpoints.ledger import Ledger
 from runtime.build import open_services
 from runtime.context import BatchResult, RunEpisodes
 from runtime.settings import load_settings
 from state.episode import EpisodeSpec
 from state.ledger import FinishedEpisode
-from tasks.load import load_tasks, resolve_tasks
 
 
 @dataclass
@@ -60,13 +62,13 @@ class Shuffled:
         }  # fmt: skip
 
 
-def one_seed(seed: int, budget: int, folder: Path, *, shuffled: bool) -> OptimisationSummary:
+def one_seed(seed: int, budget: int, folder: Path, *, fresh: bool, shuffled: bool) -> OptimisationSummary:
     """Optimise once and print what came of it."""
     settings = load_settings(home=folder, seed=seed, budget=budget, attempts=1, memories=0, concurrency=2)
     services = open_services(settings)
     started = time.monotonic()
     try:
-        tasks = load_tasks(resolve_tasks("katas")).tasks
+        tasks = tasks_for(seed, folder, fresh=fresh)
         run = OptimisationRun(plan_optimisation(services, tasks, "katas", measure_test=not shuffled), services)
         if shuffled:
             drawn = Shuffled(run.context.run_episodes, services.ledger, run.plan.ref["prompt_set"], seed)
@@ -107,12 +109,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--budget", type=int, default=2_000, help="candidates per answer")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--fresh", action="store_true", help="katas of its own for every seed")
     parser.add_argument("--shuffled", action="store_true")
     options = parser.parse_args()
     found = 0
     for seed in range(options.first, options.first + options.seeds):
         with tempfile.TemporaryDirectory() as folder:
-            summary = one_seed(seed, options.budget, Path(folder), shuffled=options.shuffled)
+            summary = one_seed(seed, options.budget, Path(folder), fresh=options.fresh, shuffled=options.shuffled)
             found += has_promoted(summary) if options.shuffled else has_effect(summary)
     if options.shuffled:
         print(f"nothing promoted in {options.seeds - found} of {options.seeds} seeds")
