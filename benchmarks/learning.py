@@ -130,11 +130,11 @@ def _draft(task: Task, code: str) -> MemoryDraft:
 
 
 def permuted(lines: Sequence[str], random: Random) -> list[str]:
-    """Exchange what the lines prefer among the lines."""
-    parts = [line.split(": prefer ", 1) for line in lines]
+    """Exchange what the lines say among the lines: what to prefer, or what a word means."""
+    parts = [re.split(r"(?=: (?:prefer|use) )", line, maxsplit=1) for line in lines]
     effects = [effect for _, effect in parts]
     random.shuffle(effects)
-    return [f"{condition}: prefer {effect}" for (condition, _), effect in zip(parts, effects, strict=True)]
+    return [condition + effect for (condition, _), effect in zip(parts, effects, strict=True)]
 
 
 def measure(bench: Bench, held_out: Sequence[Task], row: str, seed: int) -> list[bool]:
