@@ -23,9 +23,11 @@ from state.episode import EpisodeSpec
 from state.errors import StoppedError, WaitingError
 from state.ledger import FinishedEpisode
 from storage.engine import Home
+from storage.locks import locks_of
 from telemetry.events import Event
 from telemetry.langsmith import untraced
 
+CLAIM_AGAIN_S = 0.5  # between two looks at an episode that another run is at work on
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 
 
@@ -66,7 +68,8 @@ class EpisodeWorker:
 
         Raises StoppedError after stop(), WaitingError when a person is asked, and what the nodes raise.
         """
-        return outlasting(lambda: self._run(job), self._wait)
+        with self._claimed(job.episode_id):
+            return outlasting(lambda: self._found(job) or self._run(job), self._wait)
 
     def stop(self) -> None:
         """Ask every running episode to end at its next node; those that come later do not begin."""
@@ -78,6 +81,25 @@ class EpisodeWorker:
         """Close the savers; nothing may be running any more."""
         for saver in self._savers:
             close_saver(saver)
+
+    @contextmanager
+    def _claimed(self, episode_id: str) -> Iterator[None]:
+        """Hold an episode: runs of one home share episodes, and one of them executes it while the others wait."""
+        locks, name = locks_of(self._home), f"episode {episode_id}"
+        while not locks.take(name):
+            self._wait(CLAIM_AGAIN_S)
+        try:
+            yield
+        finally:
+            locks.release(name)
+
+    def _found(self, job: Job) -> FinishedEpisode | None:
+        """Return the row of an episode that another run has brought to its end, and note that this run uses it."""
+        ledger, episode_id = self._context.ledger, job.episode_id
+        row = ledger.find([episode_id]).get(episode_id)
+        if row is not None:
+            ledger.link(job.spec["run_id"], job.phase, [(job.position, episode_id)])
+        return row
 
     def _run(self, job: Job) -> FinishedEpisode:
         context, episode_id = self._context, job.episode_id
