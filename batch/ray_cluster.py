@@ -45,7 +45,6 @@ class Cluster:
         self._is_ours = not self._ray.is_initialized()
         if self._is_ours:
             _connect(address, places)
-        self.is_local = not address
         self.host = host_of_this_process()
 
     def actor(self, of: type[Any], threads: int, *arguments: Any) -> Any:
@@ -95,10 +94,6 @@ def _ray() -> Any:
 def _connect(address: str, places: int) -> None:
     import ray
 
-    if address.startswith("ray://"):
-        raise SetupError(
-            "--ray-address takes no ray:// address: start the command on a machine of the cluster, with auto"
-        )
     options: dict[str, Any] = {"configure_logging": False, "logging_level": logging.ERROR, "log_to_driver": False}
     if not address:
         options |= {"num_cpus": places, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}

@@ -90,7 +90,7 @@ class Dispatcher:
         self._broken: RatchetError | None = None  # why nothing can run
         self._stopping = False
         self._vain_starts = 0
-        self._began = time.monotonic()
+        self._waits_since = time.monotonic()
         self._seats: list[Seat] = []
         self._waiting: deque[Flight] = deque()
         self._alone: deque[Flight] = deque()  # those that must not share an actor
@@ -126,11 +126,9 @@ class Dispatcher:
             if seat.flights and seat.greeting and not seat.asked:
                 seat.asked = True
                 self._then(self._cluster.call(seat.actor.doing, urgent=True), partial(self._told, seat))
-        if (
-            self._waiting
-            and not any(seat.greeting for seat in self._seats)
-            and time.monotonic() - self._began > PATIENCE_S
-        ):
+        waits = self._waiting and not any(seat.greeting for seat in self._seats)
+        if waits and time.monotonic() - self._waits_since > PATIENCE_S:
+            self._waits_since = time.monotonic()
             self._notice("no Ray worker is up yet: the cluster may have no free CPU")
 
     def stop(self) -> None:
@@ -147,8 +145,8 @@ class Dispatcher:
         for answer in closing:
             try:
                 answer.result(timeout=max(0.0, deadline - time.monotonic()))
-            except (ActorLostError, TimeoutError) as error:
-                log.warning("an actor did not close", extra={"reason": str(error)})
+            except Exception:
+                log.exception("an actor did not close")
         for seat in self._seats:
             self._cluster.kill(seat.actor)
 
@@ -205,8 +203,8 @@ class Dispatcher:
             seat.kept_for = None
         error = answer.exception()
         if isinstance(error, ActorLostError):
-            self._remove(seat, str(error))
             self._try_again(flight, str(error))
+            self._remove(seat, str(error))  # may fail where the home is away: the flight must be known by then
         elif error is not None:
             flight.future.set_exception(error)
         else:
@@ -219,8 +217,10 @@ class Dispatcher:
         elif isinstance(end, RatchetError):
             flight.future.set_exception(end)
         else:
-            self._events(finished_event(end, seat.worker_name(flight.job), reused=False))
-            flight.future.set_result(end)
+            try:
+                self._events(finished_event(end, seat.worker_name(flight.job), reused=False))
+            finally:
+                flight.future.set_result(end)
 
     def _try_again(self, flight: Flight, reason: str) -> None:
         """Let another actor continue from the episode's last checkpoint, or give the episode up."""

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from batch.loop import LearningRun, plan_run
 from batch.ray_actor import EpisodeActor, Greeting, Place, share
 from batch.ray_cluster import Cluster
+from batch.ray_pool import START_S
 from benchmarks.kills import ledger_rows, memory_rows
 from benchmarks.loopback_model import LoopbackModel, write_tasks
 from runtime.build import open_services
@@ -22,8 +24,7 @@ from storage.usage import use_of
 from tasks.load import load_tasks
 from telemetry.events import Event
 
-BUSY = 4  # processes that want to run, per core
-START_S = 120
+PRICES = {"openai:adder": {"input": 0.0, "output": 1000.0}}  # 20 tokens: two cents an answer
 
 
 class WatchedModel(LoopbackModel):
@@ -65,33 +66,44 @@ class Workers:
 def ray() -> Iterator[Cluster]:
     """One Ray for all tests here: a run that finds its process connected uses that connection.
 
-    Ray gives parts of itself 15 s to start, and hangs where that was too little: a machine that busy skips these tests.
+    It has as long to start as a run gives it. Where it cannot start at all, these tests are skipped with what it says.
     """
-    if os.getloadavg()[0] > BUSY * (os.cpu_count() or 1):
-        pytest.skip("this machine is too busy to start Ray")
-    made: list[Cluster] = []
-    up, over = threading.Event(), threading.Event()
+    ready: Future[Cluster] = Future()
+    over = threading.Event()
 
     def live() -> None:
-        made.append(Cluster("", 2))
-        up.set()
+        try:
+            cluster = Cluster("", 2)
+        except SetupError as error:
+            ready.set_exception(error)
+            return
+        ready.set_result(cluster)
         over.wait()
-        made[0].close()
+        cluster.close()
 
     thread = threading.Thread(target=live, daemon=True)
     thread.start()
-    if not up.wait(START_S):
-        pytest.skip(f"Ray has not started within {START_S} s")
-    yield made[0]
+    try:
+        yield ready.result(timeout=START_S)
+    except SetupError as error:
+        pytest.skip(str(error))
     over.set()
     thread.join()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def adder() -> Iterator[WatchedModel]:
     with WatchedModel().serving() as model:
         assert isinstance(model, WatchedModel)
         yield model
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory, adder: WatchedModel) -> Path:
+    """Return the home of an undisturbed run on threads."""
+    home = tmp_path_factory.mktemp("local")
+    drive(home, adder)
+    return home
 
 
 def drive(
@@ -103,7 +115,13 @@ def drive(
     """Run 24 add tasks as `ratchet run` does; return the episodes that have no result."""
     home.mkdir(exist_ok=True)
     settings = load_settings(
-        model="openai:adder", base_url=adder.base_url, home=home, batch_size=12, concurrency=4, **given
+        model="openai:adder",
+        base_url=adder.base_url,
+        home=home,
+        batch_size=12,
+        concurrency=4,
+        prices=PRICES,
+        **given,
     )
     services = open_services(settings)
     try:
@@ -119,40 +137,37 @@ def drive(
 
 
 def test_killed_processes_cost_no_episode_and_one_that_kills_its_processes_is_given_up(
-    tmp_path: Path, adder: WatchedModel, ray: Cluster
+    tmp_path: Path, adder: WatchedModel, ray: Cluster, local: Path
 ) -> None:
-    drive(tmp_path / "local", adder)
-    workers = Workers(add_3=1, add_19=99)  # add_19 is held out: nothing learns from it
+    workers = Workers(add_19=99)  # held out: nothing learns from it
     adder.on_ask = workers.asked
 
-    [failure] = drive(tmp_path / "ray", adder, workers, engine="ray", actors=1)
+    [failure] = drive(tmp_path, adder, workers, engine="ray", actors=1)
+    adder.on_ask = lambda _: None
 
     assert (failure["task_id"], failure["passing"]) == ("add/19", 0)
     assert "given up: each of the 3 processes" in failure["reason"]
-    undisturbed = [row for row in ledger_rows(tmp_path / "local") if row["task_id"] != "add/19"]
-    assert ledger_rows(tmp_path / "ray") == undisturbed
-    assert memory_rows(tmp_path / "ray") == memory_rows(tmp_path / "local")
+    assert ledger_rows(tmp_path) == [row for row in ledger_rows(local) if row["task_id"] != "add/19"]
+    assert memory_rows(tmp_path) == memory_rows(local)
     assert any("was lost and replaced" in notice for notice in workers.notices)
 
 
 def test_two_processes_keep_within_the_cap_and_threads_continue_what_they_stopped(
-    tmp_path: Path, adder: WatchedModel, ray: Cluster
+    tmp_path: Path, adder: WatchedModel, ray: Cluster, local: Path
 ) -> None:
-    prices = {"openai:adder": {"input": 0.0, "output": 1000.0}}  # 20 tokens: two cents an answer
-    drive(tmp_path / "whole", adder, prices=prices)
     asked = len(adder.requests)
 
     with pytest.raises(BudgetError):
-        drive(tmp_path / "home", adder, engine="ray", actors=2, prices=prices, max_cost_usd=0.1)
+        drive(tmp_path, adder, engine="ray", actors=2, max_cost_usd=0.1)
 
     assert len(adder.requests) - asked == 5
-    services = open_services(load_settings(home=tmp_path / "home"))
+    services = open_services(load_settings(home=tmp_path))
     [run] = services.ledger.runs()
     paid = sum(amounts["cost_usd"] for amounts in use_of(services.home, run["run_id"]).values())
     services.close()
     assert paid == pytest.approx(0.1)
-    drive(tmp_path / "home", adder, prices=prices)
-    assert ledger_rows(tmp_path / "home") == ledger_rows(tmp_path / "whole")
+    drive(tmp_path, adder)
+    assert ledger_rows(tmp_path) == ledger_rows(local)
 
 
 def test_an_actor_refuses_a_home_it_cannot_reach_and_another_version(tmp_path: Path, ray: Cluster) -> None:
