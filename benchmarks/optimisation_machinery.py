@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -31,14 +31,20 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from langgraph.graph import END, START, StateGraph
+
 from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
 from batch.optimise import OptimisationRun, plan_optimisation
 from benchmarks.planted import EFFECTS, GOOD, HARMFUL, PlantedRunner, planted_tasks
+from checkpoints.savers import close_saver, open_saver
+from checkpoints.threads import drive, thread_config
 from proposers.protocol import Request
 from runtime.build import Services, open_services
 from runtime.context import BatchResult
 from runtime.settings import load_settings
 from state.episode import EpisodeSpec
+from state.optimization import OptimizationState, Tally, Trial
+from storage.engine import open_home
 from tasks.load import load_tasks
 from telemetry.events import Event, Sink, ignore
 
@@ -151,6 +157,7 @@ def cost(iterations: int, *, cpu: bool) -> bool:
     result = {
         "measured": "CPU time" if cpu else "elapsed time",
         "iterations": len(marks),
+        "ms of six LangGraph nodes that do nothing": round(_bare(min(iterations, 200), clock), 2),
         "ms per iteration, rollouts apart, mean": round(fmean(own), 2),
         "median of the first tenth": round(first, 2),
         "median of the last tenth": round(last, 2),
@@ -162,6 +169,39 @@ def cost(iterations: int, *, cpu: bool) -> bool:
     }
     print(json.dumps(result, indent=1))
     return fmean(own) <= 8 and last / first <= 1.2 and rss < 150
+
+
+def _bare(iterations: int, clock: Callable[[], float]) -> float:
+    """Return the milliseconds of an iteration of six nodes that hand on a state of that size, with the same saver."""
+    blank: Trial = {
+        "proposer": "x", "parent": 0, "component": "skills", "evidence": "0" * 64, "child": "0" * 64,
+        "parents": [0], "want": 8, "decision": "",
+    }  # fmt: skip
+
+    def nothing(state: OptimizationState) -> OptimizationState:
+        return {"trial": blank}
+
+    def count(state: OptimizationState) -> OptimizationState:
+        return {"tally": {**state["tally"], "iteration": state["tally"]["iteration"] + 1}}
+
+    graph = StateGraph(OptimizationState)
+    graph.add_node("node0", count)
+    for number in range(1, 6):
+        graph.add_node(f"node{number}", nothing)
+        graph.add_edge(f"node{number - 1}", f"node{number}")
+    graph.add_edge(START, "node0")
+    graph.add_conditional_edges("node5", lambda state: "node0" if state["tally"]["iteration"] < iterations else END)
+    tally: Tally = {"iteration": 0, "at": 0, "stalled": 0, "idle": 0, "failures": 0, "merges": []}
+    with tempfile.TemporaryDirectory() as folder:
+        home = open_home(Path(folder))
+        saver = open_saver(home)
+        compiled = graph.compile(checkpointer=saver)
+        started = clock()
+        drive(compiled, thread_config("bare", "", 10 * iterations), {"tally": tally}, None)
+        spent = clock() - started
+        close_saver(saver)
+        home.close()
+    return 1000 * spent / iterations
 
 
 def kills(count: int) -> bool:

@@ -25,6 +25,7 @@ _PAID = Prepared(
     .where(_place_.run_id == bindparam("run"), _place_.phase == bindparam("of_phase"), _place_.reused == 0)
 )
 JSON_COLUMNS = ("components", "outcome")
+_COLUMNS = tuple(column.name for column in episodes.columns)
 
 
 class Paid(NamedTuple):
@@ -45,11 +46,11 @@ class Ledger:
     def find(self, episode_ids: Sequence[str]) -> dict[str, FinishedEpisode]:
         """Return the finished ones among these episodes, by id."""
         found: dict[str, FinishedEpisode] = {}
-        with self._home.reading() as connection:
-            for start in range(0, len(episode_ids), IDS_PER_QUERY):
-                some = episode_ids[start : start + IDS_PER_QUERY]
-                rows = _by_id(_size_for(len(some)))(connection, _numbered(some))
-                found |= {row.episode_id: _episode(row) for row in rows}
+        for start in range(0, len(episode_ids), IDS_PER_QUERY):
+            some = episode_ids[start : start + IDS_PER_QUERY]
+            for row in self._home.fetched(_by_id(_size_for(len(some))), _numbered(some)):
+                episode = _episode(zip(_COLUMNS, row, strict=True))
+                found[episode["episode_id"]] = episode
         return found
 
     def record(self, row: FinishedEpisode, run_id: str, phase: str, position: int, *, had_failed: bool) -> None:
@@ -116,9 +117,8 @@ class Ledger:
 
     def paid(self, run_id: str, phase: str) -> list[Paid]:
         """Return what each episode cost that a run executed itself in a phase; found ones cost nothing."""
-        with self._home.reading() as connection:
-            rows = _PAID(connection, {"run": run_id, "of_phase": phase})
-            return [Paid(r.attempts, r.prompt_tokens + r.completion_tokens, r.cost_usd, r.wall_s) for r in rows]
+        rows = self._home.fetched(_PAID, {"run": run_id, "of_phase": phase})
+        return [Paid(attempts, asked + said, cost, wall_s) for attempts, asked, said, cost, wall_s in rows]
 
     def episodes_of(self, run_id: str) -> list[tuple[str, FinishedEpisode]]:
         """Return (phase, episode) for everything a run used, in the order of the run."""
@@ -130,7 +130,7 @@ class Ledger:
             .order_by(run_episodes.c.phase, run_episodes.c.position)
         )
         with self._home.reading() as connection:
-            return [(row.phase, _episode(row)) for row in connection.execute(query)]
+            return [(row.phase, _episode(dict(row._mapping).items())) for row in connection.execute(query)]
 
     def trained(self, run_id: str, batches: range) -> list[Trained]:
         """Return the train episodes of some of a run's batches, in the order of the run."""
@@ -171,7 +171,7 @@ class Ledger:
             rows = connection.execute(query).all()
         if len(rows) > 1:
             raise SetupError(f"several episodes begin with {prefix!r}: give more of the id")
-        return _episode(rows[0]) if rows else None
+        return _episode(dict(rows[0]._mapping).items()) if rows else None
 
     def begin_run(self, run: RunRow) -> None:
         """Write the run's row before anything runs, or mark an earlier one as running again."""
@@ -220,8 +220,8 @@ def _place(run_id: str, phase: str, episode_id: str, position: int, *, reused: i
     return {"run_id": run_id, "phase": phase, "episode_id": episode_id, "position": position, "reused": reused}
 
 
-def _episode(row: Row[Any]) -> FinishedEpisode:
-    values = {name: value for name, value in row._mapping.items() if name in episodes.c}
+def _episode(columns: Iterable[tuple[str, Any]]) -> FinishedEpisode:
+    values = {name: value for name, value in columns if name in _COLUMNS}
     return FinishedEpisode(**{**values, **{name: json.loads(values[name]) for name in JSON_COLUMNS}})  # type: ignore[typeddict-item]
 
 

@@ -83,9 +83,10 @@ class OptimisationLog:
     def proposal(self, optimisation: str, iteration: int, proposer: str) -> ProposalRow | None:
         """Return what a proposer said, if it was asked before."""
         key = {"run": optimisation, "number": iteration, "who": proposer}
-        with self._home.reading() as connection:
-            row = _PROPOSAL(connection, key).mappings().one_or_none()
-        return None if row is None else ProposalRow(**{**row, **json.loads(row["components"])})  # type: ignore[typeddict-item]
+        for found in self._home.fetched(_PROPOSAL, key):
+            row = dict(zip(proposals.columns.keys(), found, strict=True))
+            return ProposalRow(**{**row, **json.loads(row["components"])})  # type: ignore[typeddict-item]
+        return None
 
     def keep_proposal(self, row: ProposalRow) -> None:
         """Keep what a proposer said."""

@@ -1,6 +1,7 @@
 """Which tasks a comparison uses: consecutive pieces of a seeded permutation, one permutation per epoch."""
 
 from collections.abc import Collection
+from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
@@ -14,9 +15,7 @@ class Draw(NamedTuple):
 
 def epoch_permutation(task_ids: Collection[str], *, seed: int, epoch: int) -> list[str]:
     """Return the tasks in this epoch's order: a function of (set of tasks, seed, epoch)."""
-    order = sorted(set(task_ids))
-    Random(f"{seed}:minibatch:{epoch}").shuffle(order)
-    return order
+    return list(_permutation(tuple(sorted(set(task_ids))), seed, epoch))
 
 
 def minibatch(task_ids: Collection[str], *, seed: int, iteration: int, first: int, count: int) -> list[Draw]:
@@ -34,3 +33,10 @@ def minibatch(task_ids: Collection[str], *, seed: int, iteration: int, first: in
     order = epoch_permutation(task_ids, seed=seed, epoch=epoch)
     start = piece * first
     return [Draw(order[(start + k) % tasks], k // tasks) for k in range(count)]
+
+
+@lru_cache(maxsize=16)  # an epoch's order is asked for by every iteration of it
+def _permutation(task_ids: tuple[str, ...], seed: int, epoch: int) -> tuple[str, ...]:
+    order = list(task_ids)
+    Random(f"{seed}:minibatch:{epoch}").shuffle(order)
+    return tuple(order)

@@ -76,7 +76,13 @@ def copied_answers(
     """
     grams = _grams(_tokens(prompt))
     words = _literal_tokens(prompt)
-    found = [copy for one in answers for copy in _copies(grams, words, one, (solutions or {}).get(one.task_id, ()))]
+    seen = solutions or {}
+    suspects = (
+        one
+        for one in answers
+        if one.task_id in seen or not grams.isdisjoint(one.reference) or any(given in words for given, _ in one.tests)
+    )
+    found = [copy for one in suspects for copy in _copies(grams, words, one, seen.get(one.task_id, ()))]
     return sorted(found, key=lambda copy: (-copy.overlap, copy.task_id, copy.what))
 
 

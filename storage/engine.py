@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from state.errors import RatchetError, SetupError, TransientError
 from storage.keys import given_key
 from storage.migrations import migrate
-from storage.prepared import driver_text
+from storage.prepared import Prepared, driver_text
 from storage.sealing import Seal, closed_rows, seal_of
 
 DATABASE_FILE = "ratchet.db"
@@ -112,6 +112,20 @@ class Home:
             if name not in self._shared:
                 self._shared[name] = make()
             return self._shared[name]  # type: ignore[return-value]  # one name, one type
+
+    def fetched(self, statement: Prepared, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Return what one query finds, columns in its order: for the hot path, at a quarter of `reading`'s price."""
+        if self.url:
+            with self.reading() as connection:
+                return statement(connection, parameters).all()
+        with self.naming_errors():
+            raw = self.engine.raw_connection()
+            try:
+                cursor = raw.cursor()
+                cursor.execute(*statement.for_driver(self.engine.dialect, parameters))
+                return statement.opened(self.engine.dialect, cursor.fetchall())
+            finally:
+                raw.close()
 
     def close(self) -> None:
         """Close every connection."""
