@@ -1,7 +1,9 @@
 """What optimisations leave behind: steps for reports, proposals that were paid for."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from sqlalchemy import bindparam, select
@@ -20,12 +22,29 @@ _PROPOSAL = Prepared(
 )
 
 
-class Refused(TypedDict):
-    """A child that was tried in vain."""
+class Refused:
+    """The children that an optimisation tried in vain. Asked of before an iteration, so that a replay sees no more."""
 
-    iteration: int
-    parent: int  # index in the pool
-    child: str  # prompt set
+    def __init__(self) -> None:
+        self._iterations: set[int] = set()
+        self._first: dict[str, int] = {}
+        self._of_parent: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+
+    def add(self, iteration: int, record: Mapping[str, Any]) -> None:
+        """Take what was noted of an iteration; they come in order, and what has been taken may come again."""
+        if record["decision"] == "reject" and iteration not in self._iterations:
+            self._iterations.add(iteration)
+            self._first.setdefault(record["child"], iteration)
+            self._of_parent[record["parent"]].append((iteration, record["child"]))
+
+    def has(self, child: str, before: int) -> bool:
+        """Tell whether this prompt set was tried in vain before an iteration."""
+        return self._first.get(child, before) < before
+
+    def children_of(self, parent: int, before: int, most: int) -> list[str]:
+        """Return the latest children of a parent (its index in the pool) that were tried before an iteration."""
+        newest = (child for iteration, child in reversed(self._of_parent[parent]) if iteration < before)
+        return list(islice(newest, most))[::-1]
 
 
 class ProposalRow(TypedDict):
@@ -50,21 +69,24 @@ class OptimisationLog:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._refused: dict[str, dict[int, Refused]] = {}
+        self._refused: dict[str, Refused] = {}
 
     def note(self, optimisation: str, iteration: int, kind: StepKind, record: dict[str, Any]) -> None:
         """Keep what happened in an iteration."""
         row = {"optimisation": optimisation, "iteration": iteration, "kind": kind, "record": canonical(record)}
         with self._home.writing() as connection:
             insert_new(connection, optimisation_steps, [row])
-        if optimisation in self._refused:
-            self._refused[optimisation] |= _refused([(iteration, kind, record)])
+        if kind == "iteration" and optimisation in self._refused:
+            self._refused[optimisation].add(iteration, record)
 
-    def refused(self, optimisation: str, before: int) -> list[Refused]:
-        """Return the children that were tried in vain before an iteration, in order; read once, then kept at hand."""
+    def refused(self, optimisation: str) -> Refused:
+        """Return the children that were tried in vain; read once, then kept at hand."""
         if optimisation not in self._refused:
-            self._refused[optimisation] = _refused(self.steps(optimisation))
-        return [one for number, one in sorted(self._refused[optimisation].items()) if number < before]
+            refused = self._refused[optimisation] = Refused()
+            for iteration, kind, record in self.steps(optimisation):
+                if kind == "iteration":
+                    refused.add(iteration, record)
+        return self._refused[optimisation]
 
     def steps(self, optimisation: str) -> list[tuple[int, StepKind, dict[str, Any]]]:
         """Return everything that was noted, in order."""
@@ -94,11 +116,3 @@ class OptimisationLog:
             said = canonical({"components": row["components"], "merge": row["merge"]})
             values = {name: value for name, value in row.items() if name != "merge"}
             insert_new(connection, proposals, [{**values, "components": said}])
-
-
-def _refused(steps: Iterable[tuple[int, StepKind, Mapping[str, Any]]]) -> dict[int, Refused]:
-    return {
-        number: {"iteration": number, "parent": record["parent"], "child": record["child"]}
-        for number, kind, record in steps
-        if kind == "iteration" and record["decision"] == "reject"
-    }

@@ -47,9 +47,9 @@ class Turn:
         """Return a prompt set's templates."""
         return self.context.prompts.get(prompt_set)["components"]
 
-    def refused(self) -> list[Refused]:
-        """Return the children that were tried in vain in earlier iterations."""
-        return self.context.optimisations.refused(self.ref["run_id"], self.tally["iteration"])
+    def refused(self) -> Refused:
+        """Return the children that were tried in vain."""
+        return self.context.optimisations.refused(self.ref["run_id"])
 
 
 @dataclass
@@ -133,8 +133,8 @@ def usable(row: ProposalRow, turn: Turn) -> tuple[PromptSet | None, str]:
     if copied:
         return None, f"refused: it copies a {copied[0].what} of {copied[0].task_id} ({copied[0].overlap:.0%} of it)"
     child = prompt_set_of({**parent, **changed})
-    known = {entry["prompt_set"] for entry in turn.pool} | {one["child"] for one in turn.refused()}
-    if child["prompt_set"] in known:
+    known = {entry["prompt_set"] for entry in turn.pool}
+    if child["prompt_set"] in known or turn.refused().has(child["prompt_set"], turn.tally["iteration"]):
         return None, "refused: it has been tried"
     return child, "; ".join(notes)
 
@@ -177,7 +177,7 @@ def cost_of_asking(row: ProposalRow) -> Cost:
 
 def _request(turn: Turn, meter: Meter) -> Request:
     sets = [turn.components(entry["prompt_set"]) for entry in turn.pool]
-    mine = [one["child"] for one in turn.refused() if one["parent"] == turn.trial["parent"]]
+    mine = turn.refused().children_of(turn.trial["parent"], turn.tally["iteration"], MAX_REFUSED)
     return Request(
         components=turn.components(turn.parent),
         component=turn.trial["component"],
@@ -186,7 +186,7 @@ def _request(turn: Turn, meter: Meter) -> Request:
         parents=[entry["parents"] for entry in turn.pool],
         scores=[turn.rollouts.vector(entry["prompt_set"]) for entry in turn.pool],
         tried_merges=turn.tally["merges"],
-        refused=[turn.components(child) for child in mine[-MAX_REFUSED:]],
+        refused=[turn.components(child) for child in mine],
         seed=turn.ref["seed"],
         index=turn.tally["iteration"],
         ask=meter,
