@@ -55,7 +55,11 @@ def gate_rule(pairs: int, context: Context) -> GateRule:
 
 
 def pairs_of(parent: str, child: str, tasks: list[TaskEntry], rollouts: Rollouts) -> list[Pair]:
-    """Return both scores by task; None where a rollout has no result."""
+    """Return both scores by task; None where a rollout has no result.
+
+    They may be another process's: this one may have begun after they were run.
+    """
+    rollouts.missing([Wanted(prompt_set, entry) for entry in tasks for prompt_set in (parent, child)])
     return [
         {
             "task_id": entry["task_id"],

@@ -278,6 +278,23 @@ def test_the_report_shows_tree_diffs_evidence_and_costs(optimisation: Any, tmp_p
             assert text in piece
 
 
+class Forgetful(dict[str, object]):
+    """What a process keeps at hand, as if another one began before every node."""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        """Keep nothing."""
+
+
+def test_a_process_that_begins_before_every_node_comes_to_the_same(optimisation: Any) -> None:
+    with optimisation(iterations=8, patience=10) as (run, _, services):
+        whole, told = run.drive(), services.optimisations.steps(run.plan.run_id)
+    with optimisation(home="other", iterations=8, patience=10) as (run, _, services):
+        run.context = replace(run.context, at_hand=Forgetful())
+        assert run.drive() == whole
+        assert services.optimisations.steps(run.plan.run_id) == told
+        assert len(whole["pool"]) > 1
+
+
 def test_the_same_seed_ends_in_the_same_pool_and_another_one_elsewhere(optimisation: Any) -> None:
     pools = []
     for home, seed in (("a", 1), ("b", 1), ("c", 2)):
