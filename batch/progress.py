@@ -111,6 +111,9 @@ class ProgressTracker:
         self.counts.last_failure = event["reason"]
         self._release(event)
 
+    def _episode_put_aside(self, event: Event) -> None:
+        self._release(event)
+
     def _measured(self, event: Event) -> None:
         self.counts.measured.append(event["detail"])
 

@@ -9,14 +9,13 @@ from typing import Any, TypeAlias
 from uuid import uuid4
 
 from batch.ray_cluster import host_of_this_process
-from batch.worker import EpisodeWorker, Job
+from batch.worker import EpisodeEnd, EpisodeWorker, Job
 from graphs.episode import episode_graph
 from graphs.version import graph_version
 from runtime.build import Services, open_services
 from runtime.context import SERVICES, Context
 from runtime.settings import Settings
 from state.errors import RatchetError, SetupError
-from state.ledger import FinishedEpisode
 from telemetry.events import Event
 
 FOLDER_ELSEWHERE = Path(tempfile.gettempdir()) / f"ratchet-{os.getuid()}"
@@ -61,7 +60,7 @@ class Crash:
     trace: str
 
 
-Ended: TypeAlias = FinishedEpisode | RatchetError | Crash
+Ended: TypeAlias = EpisodeEnd | RatchetError | Crash
 """What became of an episode."""
 
 

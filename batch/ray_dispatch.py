@@ -218,9 +218,9 @@ class Dispatcher:
             flight.future.set_exception(end)
         else:
             try:
-                self._events(finished_event(end, seat.worker_name(flight.job), reused=False))
+                self._events(finished_event(end.row, seat.worker_name(flight.job), reused=end.reused))
             finally:
-                flight.future.set_result(end)
+                flight.future.set_result(end.row)
 
     def _try_again(self, flight: Flight, reason: str) -> None:
         """Let another actor continue from the episode's last checkpoint, or give the episode up."""

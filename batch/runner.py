@@ -2,21 +2,32 @@
 
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Protocol
 
 from batch.restarts import outlasting
-from batch.worker import Job, finished_event
+from batch.worker import Job, finished_event, put_aside_event
 from runtime.context import BatchResult, Context
 from state.episode import EpisodeSpec
-from state.errors import BudgetError, PermanentError, SetupError, StoppedError, TransientError, WaitingError
+from state.errors import (
+    BudgetError,
+    ClaimedError,
+    PermanentError,
+    SetupError,
+    StoppedError,
+    TransientError,
+    WaitingError,
+)
 from state.ledger import FinishedEpisode
 from state.redaction import redacted
 
 log = logging.getLogger(__name__)
 
 AHEAD = 2  # episodes handed out per place: the next one waits while the engine is busy, the rest of the batch does not
+CLAIM_AGAIN_S = 0.5  # between two looks at an episode that another process is at work on
 
 
 class Engine(Protocol):
@@ -52,6 +63,7 @@ class BatchRunner:
         self._stopping = threading.Event()
         self._waiting = 0  # episodes of the batch that wait for a person
         self._over_budget: BudgetError | None = None
+        self._aside: deque[tuple[float, Job]] = deque()  # episodes that others have claimed, and when to look again
 
     def stop(self) -> None:
         """Ask every running episode to end at its next node."""
@@ -115,19 +127,29 @@ class BatchRunner:
         """Run episodes, a bounded number ahead of the engine; return rows and infrastructure failures by id."""
         rows: dict[str, FinishedEpisode] = {}
         failed: dict[str, Exception] = {}
-        waiting = iter(jobs)
+        waiting = deque(jobs)
+        self._aside.clear()
         under_way: dict[Future[FinishedEpisode], Job] = {}
         while True:
-            while len(under_way) < AHEAD * self._engine.width and not self._stopping.is_set():
-                job = next(waiting, None)
-                if job is None:
-                    break
+            while len(under_way) < AHEAD * self._engine.width and (job := self._next(waiting)):
                 under_way[self._engine.submit(job)] = job
-            if not under_way:
+            if under_way:
+                patience_s = CLAIM_AGAIN_S if self._aside else None
+                done, _ = wait(under_way, timeout=patience_s, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._collect(future, under_way.pop(future), rows, failed)
+            elif not self._aside or self._stopping.wait(CLAIM_AGAIN_S):
                 return rows, failed
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                self._collect(future, under_way.pop(future), rows, failed)
+
+    def _next(self, waiting: deque[Job]) -> Job | None:
+        """Return what to hand out now, if anything: what others have claimed comes last, and not at every look."""
+        if self._stopping.is_set():
+            return None
+        if waiting:
+            return waiting.popleft()
+        if self._aside and self._aside[0][0] <= time.monotonic():
+            return self._aside.popleft()[1]
+        return None
 
     def _collect(
         self,
@@ -145,6 +167,9 @@ class BatchRunner:
             self._stopping.set()
         except WaitingError:
             self._waiting += 1
+        except ClaimedError:
+            self._aside.append((time.monotonic() + CLAIM_AGAIN_S, job))
+            self._context.events(put_aside_event(job))
         except SetupError:
             self.stop()
             raise

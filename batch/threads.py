@@ -39,6 +39,6 @@ class ThreadEngine:
             raise StoppedError("stopped before it began")
         name = threading.current_thread().name
         self._events(started_event(job, name))
-        row = self._worker.run(job)
-        self._events(finished_event(row, name, reused=False))
-        return row
+        end = self._worker.run(job)
+        self._events(finished_event(end.row, name, reused=end.reused))
+        return end.row

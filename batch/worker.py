@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
@@ -20,14 +20,13 @@ from graphs.version import graph_version
 from runtime.context import Context
 from runtime.results import finished_episode
 from state.episode import EpisodeSpec
-from state.errors import StoppedError, WaitingError
+from state.errors import ClaimedError, StoppedError, WaitingError
 from state.ledger import FinishedEpisode
 from storage.engine import Home
 from storage.locks import locks_of
 from telemetry.events import Event
 from telemetry.langsmith import untraced
 
-CLAIM_AGAIN_S = 0.5  # between two looks at an episode that another run is at work on
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 
 
@@ -47,6 +46,14 @@ class Job:
         return self.spec["episode_id"]
 
 
+class EpisodeEnd(NamedTuple):
+    """The row of an episode that has come to its end."""
+
+    row: FinishedEpisode
+    reused: bool
+    """Another run had brought it there."""
+
+
 class EpisodeWorker:
     """Runs episodes of any number of threads. An episode that was begun before, here or elsewhere, is continued.
 
@@ -63,10 +70,11 @@ class EpisodeWorker:
         self._controls: dict[str, RunControl] = {}
         self._stopping = threading.Event()
 
-    def run(self, job: Job) -> FinishedEpisode:
-        """Bring an episode to its end, write its row, and return it.
+    def run(self, job: Job) -> EpisodeEnd:
+        """Bring an episode to its end and write its row.
 
-        Raises StoppedError after stop(), WaitingError when a person is asked, and what the nodes raise.
+        Raises ClaimedError while another process is at work on it, StoppedError after stop(), WaitingError when a
+        person is asked, and what the nodes raise.
         """
         with self._claimed(job.episode_id):
             return outlasting(lambda: self._found(job) or self._run(job), self._wait)
@@ -84,24 +92,25 @@ class EpisodeWorker:
 
     @contextmanager
     def _claimed(self, episode_id: str) -> Iterator[None]:
-        """Hold an episode: runs of one home share episodes, and one of them executes it while the others wait."""
+        """Hold an episode: runs of one home share episodes, and one of them executes it."""
         locks, name = locks_of(self._home), f"episode {episode_id}"
-        while not locks.take(name):
-            self._wait(CLAIM_AGAIN_S)
+        if not locks.take(name):
+            raise ClaimedError("another process is at work on it")
         try:
             yield
         finally:
             locks.release(name)
 
-    def _found(self, job: Job) -> FinishedEpisode | None:
-        """Return the row of an episode that another run has brought to its end, and note that this run uses it."""
+    def _found(self, job: Job) -> EpisodeEnd | None:
+        """Return the end of an episode that another run has brought to its end, and note that this run uses it."""
         ledger, episode_id = self._context.ledger, job.episode_id
         row = ledger.find([episode_id]).get(episode_id)
-        if row is not None:
-            ledger.link(job.spec["run_id"], job.phase, [(job.position, episode_id)])
-        return row
+        if row is None:
+            return None
+        ledger.link(job.spec["run_id"], job.phase, [(job.position, episode_id)])
+        return EpisodeEnd(row, reused=True)
 
-    def _run(self, job: Job) -> FinishedEpisode:
+    def _run(self, job: Job) -> EpisodeEnd:
         context, episode_id = self._context, job.episode_id
         control = self._controls[episode_id] = RunControl()
         started = time.monotonic()
@@ -122,7 +131,7 @@ class EpisodeWorker:
         context.ledger.record(row, job.spec["run_id"], job.phase, job.position, had_failed=job.had_failed)
         if job.spec.get("ask"):
             context.questions.close(episode_id)
-        return row
+        return EpisodeEnd(row, reused=False)
 
     @contextmanager
     def _borrowed_graph(self) -> Iterator[Graph]:
@@ -163,8 +172,13 @@ def started_event(job: Job, worker: str) -> Event:
     return {"kind": "episode_started", "worker": worker, "episode_id": job.episode_id, "task_id": task_id}
 
 
+def put_aside_event(job: Job) -> Event:
+    """Return what is told when an episode is left to another process, for now."""
+    return {"kind": "episode_put_aside", "episode_id": job.episode_id}
+
+
 def finished_event(row: FinishedEpisode, worker: str, *, reused: bool) -> Event:
-    """Return what is told when an episode has a result."""
+    """Return what is told when an episode has a result; reused: it had one before this run came to it."""
     return {
         "kind": "episode_finished",
         "worker": worker,

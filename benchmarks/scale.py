@@ -91,6 +91,14 @@ def finished_at(home: Home) -> list[float]:
         return sorted(connection.execute(select(episodes.c.finished_at)).scalars())
 
 
+def pace_of(home: Home) -> float:
+    """Return the episodes a second between the first and the last tenth of the results."""
+    times = finished_at(home)
+    edge = max(1, len(times) // 10)
+    middle = times[edge : len(times) - edge]
+    return (len(middle) - 1) / (middle[-1] - middle[0])
+
+
 def run(places: Places, kind: str, n: int, delay: float | Callable[[], float], *more: str) -> Row:
     """Run n episodes and return their pace."""
     with places.fresh(kind) as (folder, url), LoopbackModel(delay).serving() as model:
@@ -100,10 +108,9 @@ def run(places: Places, kind: str, n: int, delay: float | Callable[[], float], *
             raise SystemExit((folder / "stderr").read_text()[-1000:])
         home = open_home(folder, url)
         times = finished_at(home)
+        row = Row(pace=pace_of(home), start_s=times[0] - began, n=len(times))
         home.close()
-    edge = max(1, len(times) // 10)
-    middle = times[edge : len(times) - edge]
-    return Row(pace=(len(middle) - 1) / (middle[-1] - middle[0]), start_s=times[0] - began, n=len(times))
+    return row
 
 
 def ways(options: argparse.Namespace) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ RatchetError
 │   └── ExhaustedError    tried as often as the settings allow: trying again at once is no use
 ├── PermanentError        this call will never succeed: a refused request, no recorded answer
 ├── WaitingError          a person has been asked and has not answered yet
+├── ClaimedError          another process is at work on it; it has a result later
 └── StoppedError          the user asked to stop (Ctrl-C, SIGTERM); saved work continues later
     └── BudgetError       the run has spent what it may; it continues when it may spend more
 
@@ -49,6 +50,10 @@ class PermanentError(RatchetError):
 
 class WaitingError(RatchetError):
     """A person has been asked and has not answered yet; what has finished is saved."""
+
+
+class ClaimedError(RatchetError):
+    """Another process is at work on it; it has a result later, or may be claimed then."""
 
 
 class StoppedError(RatchetError):

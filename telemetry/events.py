@@ -9,6 +9,7 @@ EventKind: TypeAlias = Literal[
     "node_started",
     "episode_finished",
     "episode_failed",
+    "episode_put_aside",
     "measured",
     "proposed",
     "optimised",
