@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from benchmarks.loopback_model import LoopbackModel, write_tasks
-from benchmarks.ray_kills import command, rows_of
+from benchmarks.ray_kills import command, progress_of, rows_of
 from benchmarks.scale import Places, pace_of
 from storage.engine import Home, open_home
 from storage.tables import memories, run_episodes
@@ -56,13 +56,14 @@ class Crew:
         dead: int | None = None
         looks: list[tuple[int, set[str]]] = []  # requests so far, and whose episodes had results by then
         for mark in marks:
-            while len(done := finished_names(home)) < mark and self._alive():
-                time.sleep(0.02)
+            while progress_of(home) < mark and self._alive():
+                time.sleep(0.1)
             if not (alive := self._alive()):
                 break
             victim = draw.choice(alive)
             self._of[victim].kill()
             self._of[victim].wait()
+            done = finished_names(home)
             looks.append((len(self._model.requests), done))
             if dead is not None:
                 self.start(dead)

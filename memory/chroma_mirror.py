@@ -1,7 +1,8 @@
-"""Chroma as a disposable mirror: vectors of large scopes, fed from the log, in a process of its own.
+"""Chroma as a disposable mirror: vectors of large scopes, fed from the log, by a process of its own.
 
 Whatever goes wrong with it (a crash, a corrupt folder, no answer in time) costs a search its vector candidates and the
-mirror its folder; the next search starts to build it anew from the records.
+mirror its folder; the next search starts to build it anew from the records. A server that is away costs them as long
+as it is away.
 """
 
 import base64
@@ -9,58 +10,69 @@ import json
 import logging
 import os
 import queue
-import shutil
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import select
 
 from memory.dense import Vector
+from memory.mirror_place import FolderPlace, ServerPlace, doom_collections, servers_to_clean
 from memory.record import Scope
 from memory.records import scope_conditions
 from storage.contents import digest_of
 from storage.engine import Home
+from storage.locks import locks_of
 from storage.tables import memories, memory_log, memory_vectors
 
 log = logging.getLogger(__name__)
 
-FOLDER = "chroma"
 BATCH = 100  # records per command: a search that comes in between waits no longer than that takes
 ANSWER_S = 30.0
 START_S = 120.0  # until the first answer: importing Chroma takes 2 s, and took 30 where ten processes shared two cores
+REST_S = 30.0  # before a server that did not answer is asked again
+_LOCK = "mirror of vectors"
+_GONE = "NotFoundError"  # Chroma's name for it
+_TURN_S = 0.1  # between two looks at whether it is free
 
 
 def remove_mirror(home: Home) -> None:
-    """Delete the mirror's files; whoever has them open finds out at the next command, and builds them anew.
-
-    The folder is renamed first, so that a process which is writing cannot put a file into what is being deleted.
-    """
-    folder, doomed = home.folder / FOLDER, home.folder / f"{FOLDER}.removed"
-    shutil.rmtree(doomed, ignore_errors=True)  # of a removal that was killed
-    with suppress(FileNotFoundError):
-        folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    """Delete the mirror, wherever it is; who searches builds it anew. What a server keeps that is away goes later."""
+    FolderPlace(home).remove()
+    doom_collections(home)
+    for url in servers_to_clean(home):
+        mirror = ChromaMirror(home, url)
+        if not mirror.sweep():
+            log.warning("vectors of what was removed are still on %s: they go when it answers again", mirror.place)
+        mirror.close()
 
 
 class MirrorBrokenError(Exception):
-    """Chroma's process died or gave no answer in time."""
+    """Chroma's process died, failed, or gave no answer in time."""
+
+
+class MirrorGoneError(MirrorBrokenError):
+    """Somebody deleted the collection on the server, since something was forgotten."""
 
 
 class ChromaMirror:
-    """The mirror of one home. Threads may share it."""
+    """The mirror of one home: in its folder, or on a server. Threads may share it."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, url: str = "") -> None:
         self._home = home
-        self.folder = home.folder / FOLDER
+        self.place = ServerPlace(home, url) if url else FolderPlace(home)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._feeding: threading.Thread | None = None
         self._opened: int | None = None  # the inode of the folder that the process has open
-        self._fed: dict[str, int] = {}  # how far each collection is that this process has caught up with
+        self._fed: dict[str, tuple[str, int]] = {}  # collections that this process has caught up with, and how far
+        self._rests_until = 0.0  # monotonic: a server that did not answer is left alone
+        self._was_away = False
         self._closed = False
         self.rebuilt = 0  # how often the folder was thrown away
 
@@ -69,12 +81,12 @@ class ChromaMirror:
 
         It may be a little behind the log: the caller drops ids that it does not know.
         """
-        name = _name(scope, embedder)
-        if name not in self._fed or not self._lock.acquire(blocking=False):
+        fed = self._fed.get(_digest(scope, embedder))
+        if fed is None or not self._lock.acquire(blocking=False):
             return []
         try:
             command = {"vector": _text(vector.astype("<f4").tobytes()), "limit": limit}
-            found: list[str] = self._ask("nearest", name, **command)
+            found: list[str] = self._ask("nearest", fed[0], **command)
         except MirrorBrokenError as error:
             self._discard(error)
             return []
@@ -85,39 +97,81 @@ class ChromaMirror:
 
     def fed(self, scope: Scope, embedder: str) -> int:
         """Return the sequence that this process knows the mirror of a scope to be up to date with, -1 when none."""
-        return self._fed.get(_name(scope, embedder), -1)
+        return self._fed.get(_digest(scope, embedder), ("", -1))[1]
 
     def feed(self, scope: Scope, embedder: str, until: int) -> None:
         """Bring the mirror of a scope up to the log's sequence `until`, in the background."""
-        if self.fed(scope, embedder) < until and (self._feeding is None or not self._feeding.is_alive()):
+        behind = self.fed(scope, embedder) < until and time.monotonic() >= self._rests_until
+        if behind and (self._feeding is None or not self._feeding.is_alive()):
             self._feeding = threading.Thread(target=self.catch_up, args=(scope, embedder, until), daemon=True)
             self._feeding.start()
 
     def catch_up(self, scope: Scope, embedder: str, until: int) -> int:
-        """Bring the mirror of a scope up to date now; return how many records were sent. Never raises for Chroma."""
-        name = _name(scope, embedder)
-        try:
-            with self._lock:
-                since = self._ask("seq", name)
-            sent = self._send(name, scope, embedder, since, until) if since < until else 0
-            self._fed[name] = max(since, until)
-        except MirrorBrokenError as error:
-            with self._lock:
-                self._discard(error)
-            return 0
-        else:
-            return sent
+        """Bring the mirror of a scope up to date now; return how many records were sent. Never raises for Chroma.
+
+        One process at a time does that, on whatever machine: while another one does, nothing is sent.
+        """
+        with self._turn(0.0) as is_mine:
+            if not is_mine or not self._sweep():
+                return 0
+            digest = _digest(scope, embedder)
+            name = self.place.collection(digest)
+            try:
+                with self._lock:
+                    since = self._ask("seq", name)
+                sent = self._send(name, scope, embedder, since, until) if since < until else 0
+                self._fed[digest] = (name, max(since, until))
+            except MirrorBrokenError as error:
+                with self._lock:
+                    self._discard(error)
+                return 0
+            else:
+                return sent
+
+    def sweep(self) -> bool:
+        """Delete from the server what was thrown away, once nobody feeds it; False where that could not be done."""
+        with self._turn(ANSWER_S) as is_mine:
+            return is_mine and self._sweep()
 
     def discard(self) -> None:
         """Throw the mirror away: the next search begins to build it anew."""
         with self._lock:
             self._discard(None)
+            self._rests_until = 0.0
 
     def close(self) -> None:
         """End Chroma's process."""
         with self._lock:
             self._closed = True
             self._stop()
+
+    @contextmanager
+    def _turn(self, patience_s: float) -> Iterator[bool]:
+        """Be the only one who feeds, or deletes, while the block lasts; False where somebody else is."""
+        locks, deadline = locks_of(self._home), time.monotonic() + patience_s
+        while not (is_mine := locks.take(_LOCK)) and time.monotonic() < deadline:
+            time.sleep(_TURN_S)
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                locks.release(_LOCK)
+
+    def _sweep(self) -> bool:
+        """Delete what is doomed on the server; the caller has the turn."""
+        if isinstance(self.place, FolderPlace):
+            return True
+        try:
+            for prefix in self.place.doomed():
+                with self._lock:
+                    self._ask("drop", prefix)
+                self.place.deleted(prefix)
+        except MirrorBrokenError as error:
+            with self._lock:
+                self._discard(error)
+            return False
+        else:
+            return True
 
     def _send(self, name: str, scope: Scope, embedder: str, since: int, until: int) -> int:
         rows, deleted = self._changes(scope, embedder, since)
@@ -147,31 +201,32 @@ class ChromaMirror:
         """Send a command and wait for its answer; the caller holds the lock."""
         if self._closed:
             raise MirrorBrokenError("it is closed")
-        if self._opened is not None and self._opened != self._inode():
+        if self._opened is not None and self._opened != self.place.inode():
             raise MirrorBrokenError("its folder was removed, since something was forgotten")
         patience_s = ANSWER_S if self._process else START_S
-        process = self._process or self._start()
-        assert process.stdin is not None, "the process was started with pipes"
         try:
+            process = self._process or self._start()
+            assert process.stdin is not None, "the process was started with pipes"
             process.stdin.write(json.dumps({"do": do, "collection": collection, **command}) + "\n")
             process.stdin.flush()
             answer = self._answers.get(timeout=patience_s)
         except (OSError, queue.Empty) as error:
-            raise MirrorBrokenError(f"no answer to {do}") from error
+            raise MirrorBrokenError(f"no answer to {do}: {error or type(error).__name__}") from error
         if not answer:
             raise MirrorBrokenError(f"the process ended during {do}")
-        self._opened = self._opened or self._inode()
-        return json.loads(answer)
-
-    def _inode(self) -> int | None:
-        with suppress(FileNotFoundError):
-            return self.folder.stat().st_ino
-        return None
+        said = json.loads(answer)
+        if isinstance(said, dict):
+            is_gone = said["failed"].startswith(_GONE) and self.place.is_shared
+            raise MirrorGoneError(said["failed"]) if is_gone else MirrorBrokenError(said["failed"])
+        self._opened = self._opened or self.place.inode()
+        self._was_away = False
+        return said
 
     def _start(self) -> "subprocess.Popen[str]":
+        self.place.reach()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "memory.chroma_worker", str(self.folder)],
+            [sys.executable, "-m", "memory.chroma_worker", self.place.target],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment,
         )  # fmt: skip
         self._answers = queue.SimpleQueue()
@@ -179,16 +234,29 @@ class ChromaMirror:
         return self._process
 
     def _discard(self, error: MirrorBrokenError | None) -> None:
+        """Throw the mirror away, or, after an error of a server, what this process knows of it."""
         if self._closed:
+            return
+        self._fed.clear()
+        if error is not None and self.place.is_shared:
+            self._stop()
+            if not isinstance(error, MirrorGoneError):
+                self._leave_alone(error)
             return
         if error is not None:
             log.warning("the vector mirror is broken and will be rebuilt", extra={"reason": str(error)})
-        self._fed.clear()
-        own = self._opened is None or self._opened == self._inode()  # else somebody else's is in its place by now
+        own = self._opened is None or self._opened == self.place.inode()  # else somebody else's is there by now
         self._stop()
         if own:
-            remove_mirror(self._home)
+            self.place.remove()
         self.rebuilt += 1
+
+    def _leave_alone(self, error: MirrorBrokenError) -> None:
+        """Ask a server no more for a while, and say so once, until it has answered again."""
+        self._rests_until = time.monotonic() + REST_S
+        if not self._was_away:
+            log.warning("%s does not answer: searches go on without it (%s)", self.place, error)
+        self._was_away = True
 
     def _stop(self) -> None:
         if self._process is not None:
@@ -218,7 +286,7 @@ def _close(pipe: Any) -> None:
         log.debug("what was still to be written has no reader")
 
 
-def _name(scope: Scope, embedder: str) -> str:
+def _digest(scope: Scope, embedder: str) -> str:
     return digest_of(f"{scope}\0{embedder}")
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, select
 from memory.chroma_mirror import remove_mirror
 from memory.embeddings import Embeddings, drop_unowned
 from memory.log import Change
+from memory.mirror_place import doom_collections
 from memory.record import Record, Scope
 from memory.records import DEFAULT_ACTOR, Records
 from memory.writer import Writer
@@ -65,6 +66,7 @@ def forget(
     finds the texts again and finishes.
     Raises TransientError when another process is reading, so that deleted text stays in a file: then run it again.
     """
+    doom_collections(records.home)  # before, too: whatever ends this process, a server is rid of what it holds by now
     with records.changing(actor=actor) as writer:
         asked = writer.read(memory_ids)
         scopes = [Scope()] if everywhere else sorted({record.scope for record in asked.values()}, key=str)

@@ -9,12 +9,13 @@ from sqlalchemy import func, select
 
 from memory.caching import HitRate, kept_rates
 from memory.care import EVERYTHING, grouped
-from memory.chroma_mirror import FOLDER as MIRROR_FOLDER
 from memory.clusters import Clustering
 from memory.dense import EXACT_ROWS
 from memory.embedders import HashedEmbedder, Vectors
 from memory.index import Sight
 from memory.lifecycle import Now, tracks
+from memory.mirror_place import FOLDER as MIRROR_FOLDER
+from memory.mirror_place import ServerPlace
 from memory.recall import Recall
 from memory.record import Record, Scope
 from memory.records import Records
@@ -97,9 +98,12 @@ def _mirror(home: Home, recall: Recall) -> str:
         return "not used: the home is encrypted, and Chroma's files would not be"
     if recall.mirror is None:
         return "not used: the setting `embedder` names no embedder"
-    if not recall.mirror.folder.exists():
+    place = recall.mirror.place
+    if isinstance(place, ServerPlace):
+        return f"on {place}, for scopes of more than {EXACT_ROWS:,} memories"
+    if not place.folder.exists():
         return f"not built: it is for scopes of more than {EXACT_ROWS:,} memories"
-    return f"built, in {recall.mirror.folder}"
+    return f"built, in {place}"
 
 
 def memory_map(records: Records, recall: Recall, scope: Scope) -> str:

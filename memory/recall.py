@@ -72,7 +72,7 @@ class Recall:
         self._home = home
         self._embeddings = embeddings
         # an encrypted home has no mirror: vectors lie open in Chroma's files, and say much about their texts
-        self.mirror = ChromaMirror(home) if embeddings and home.seal is None else None
+        self.mirror = ChromaMirror(home, home.mirror_url) if embeddings and home.seal is None else None
         self._now = now
         self._reader = Reader(home)
         self.worth = Worth(home)

@@ -7,7 +7,9 @@ from storage.engine import DATABASE_FILE, Home, open_home
 
 def home_of(settings: Settings, *, upgrade: bool | None = None) -> Home:
     """Open, or make, the home of the settings (`storage.engine.open_home`); raises SetupError when that cannot be."""
-    return open_home(settings.home, settings.database_url.get_secret_value(), upgrade=upgrade)
+    home = open_home(settings.home, settings.database_url.get_secret_value(), upgrade=upgrade)
+    home.mirror_url = settings.chroma_url
+    return home
 
 
 def known_home_of(settings: Settings) -> Home:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dotenv import dotenv_values, load_dotenv
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -37,6 +38,7 @@ INDEPENDENT = frozenset(
     {
         "home",
         "database_url",
+        "chroma_url",
         "concurrency",
         "require_isolation",
         "prompts",
@@ -125,6 +127,8 @@ class Settings(BaseSettings):
     """Folder for everything that is kept."""
     database_url: SecretStr = SecretStr("")
     """PostgreSQL database for everything that several machines share; "": a file in the home."""
+    chroma_url: str = ""
+    """Chroma server that mirrors the vectors of large memories for several machines; "": a folder in the home."""
     model: str = "offline"
     base_url: str | None = None
     temperature: float | None = Field(None, ge=0, le=2)
@@ -208,6 +212,14 @@ class Settings(BaseSettings):
     sandbox: SandboxSettings = SandboxSettings()
     rewards: dict[str, float] = Field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
     """Weights by reward component."""
+
+    @field_validator("chroma_url")
+    @classmethod
+    def check_url(cls, url: str) -> str:
+        """Refuse what is no address of a server."""
+        if url and not re.fullmatch(r"https?://[^/\s]+/?", url):
+            raise PydanticCustomError("url", "must be a URL such as http://host:8000")
+        return url
 
     @classmethod
     def settings_customise_sources(

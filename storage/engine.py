@@ -53,6 +53,8 @@ class Home:
         self.folder = folder
         self.url = url
         """Of the PostgreSQL database, password included: never print it; "" for SQLite."""
+        self.mirror_url = ""
+        """Of the server that mirrors the vectors of large memories; "": a folder in the home does."""
         self.name = str(folder)
         """What to call it in messages."""
         self.found_version = 0

@@ -29,6 +29,10 @@ def test_the_cluster_has_the_version_of_ray_that_the_image_installs() -> None:
     assert f"ray=={version('ray')}" in (ROOT / "constraints.txt").read_text()
 
 
+def test_the_server_of_the_vectors_has_the_version_of_the_client() -> None:
+    assert COMPOSE["services"]["chroma"]["image"] == f"chromadb/chroma:{version('chromadb')}"
+
+
 def test_the_image_is_built_with_the_installer_of_the_makefile_and_named_after_the_release() -> None:
     [installer] = re.findall(r"uv==[\d.]+", (ROOT / "Makefile").read_text())
     assert installer in (ROOT / "deploy" / "Dockerfile").read_text()

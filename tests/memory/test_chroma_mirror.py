@@ -51,7 +51,7 @@ def test_the_mirror_follows_the_log_without_texts_and_forgetting_leaves_no_vecto
     texts = ["the lighthouse is red", "the lighthouse is red! And tea.", "an orchestra at noon"]
     one, quoting, other = records.add([Draft(text=text, cause=text, scope=ANN) for text in texts])
     assert (nearest(mirror, texts[0]), mirror.catch_up(ANN, EMBEDDER.name, 3)) == ([], 3)
-    assert not any(b"lighthouse" in path.read_bytes() for path in mirror.folder.rglob("*") if path.is_file())
+    assert not any(b"lighthouse" in path.read_bytes() for path in mirror.place.folder.rglob("*") if path.is_file())
     gone = [vector.astype("<f4").tobytes() for vector in EMBEDDER.embed(texts)]
     assert all(vector in bytes_of(home) for vector in gone)
     assert list(forget(records, [one]).redacted) == [quoting]
@@ -67,7 +67,7 @@ def test_searches_go_on_over_a_corrupt_folder_and_it_is_rebuilt(
     monkeypatch.setattr("memory.recall.EXACT_ROWS", 2)
     mirror.catch_up(ANN, EMBEDDER.name, 5)
     mirror.close()
-    for path in mirror.folder.rglob("*"):
+    for path in mirror.place.folder.rglob("*"):
         if path.is_file():
             path.write_bytes(b"garbage" * 1000)
     recall = Recall(home, embeddings=Embeddings(home, EMBEDDER))

@@ -66,6 +66,7 @@ def test_variables_that_are_not_ours_change_nothing(monkeypatch: pytest.MonkeyPa
         ("repeats", 0),
         ("epochs", 0),
         ("batch_size", "many"),
+        ("chroma_url", "host:8000"),
         ("measure_every", -1),
         ("optimise_every", -1),
         ("tend_every", -1),
