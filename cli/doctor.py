@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 from checkpoints.savers import close_saver, open_saver
 from cli.tables import stdout_console
+from memory.mirror_place import reach
 from models.names import PROVIDERS
 from runtime.homes import home_of
 from runtime.settings import Settings, load_settings
@@ -52,7 +53,8 @@ def examine_machine(home: Path | None, *, as_json: bool) -> int:
 
 
 def _checks(settings: Settings) -> Iterator[Check]:
-    for check in (_python, _home, _database, _disk, _sandbox):
+    mirror = [_vectors] if settings.chroma_url else []
+    for check in (_python, _home, _database, *mirror, _disk, _sandbox):
         yield _guarded(check.__name__[1:], check, settings)
     for layer, active, detail in examine():
         yield Check(f"  {layer}", "ok" if active else "note", detail)
@@ -91,6 +93,16 @@ def _database(settings: Settings) -> tuple[Level, str]:
         return "ok", f"{where}{server_version(home)}, schema {SCHEMA_VERSION}, {encrypted}"
     finally:
         home.close()
+
+
+def _vectors(settings: Settings) -> tuple[Level, str]:
+    try:
+        reach(settings.chroma_url)
+    except OSError as error:
+        return "note", f"no Chroma answers at {settings.chroma_url} ({error}): searches of large memories do without"
+    if not settings.embedder:
+        return "note", f"Chroma answers at {settings.chroma_url}, and has no use: the setting embedder is empty"
+    return "ok", f"Chroma answers at {settings.chroma_url}"
 
 
 def _disk(settings: Settings) -> tuple[Level, str]:

@@ -2,9 +2,10 @@
 
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TypedDict
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -83,10 +84,8 @@ class ServerPlace:
         """Return nothing: who asks for a collection that is gone is told so by the server."""
 
     def reach(self) -> None:
-        """Raise OSError when nobody answers at the address: sooner than a client says so, which takes long to start."""
-        url = urlsplit(self.target)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        socket.create_connection((str(url.hostname), port), timeout=REACH_S).close()
+        """Raise OSError when no Chroma answers: sooner than its client does, which takes seconds to start."""
+        reach(self.target)
 
     def remove(self) -> None:
         """Doom the collections."""
@@ -105,6 +104,22 @@ class ServerPlace:
     def __str__(self) -> str:
         """Name the place."""
         return f"the Chroma server {self.target}"
+
+
+def reach(url: str) -> None:
+    """Raise OSError when no Chroma server answers at a URL."""
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(str(parts.hostname), parts.port, timeout=REACH_S)
+    try:
+        connection.request("GET", "/api/v2/heartbeat")
+        status = connection.getresponse().status
+    except HTTPException as error:
+        raise ConnectionError(f"no answer in HTTP: {error}") from error
+    finally:
+        connection.close()
+    if status != HTTPStatus.OK:
+        raise ConnectionError(f"status {status}")
 
 
 class _Mirrors(TypedDict):

@@ -19,7 +19,7 @@ from memory.embedders import HashedEmbedder
 from memory.embeddings import Embeddings
 from memory.forget import forget
 from memory.log import tail
-from memory.mirror_place import servers_to_clean
+from memory.mirror_place import reach, servers_to_clean
 from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
@@ -50,9 +50,8 @@ class Server:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         while self._process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            with suppress(OSError):
+                return reach(self.url)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=0.05)
         raise AssertionError("chroma did not start")
