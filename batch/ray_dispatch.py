@@ -7,7 +7,7 @@ import logging
 import math
 import queue
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from batch.ray_actor import Crash, Ended, EpisodeActor, Greeting, Place
 from batch.ray_cluster import ActorLostError, Cluster
 from batch.worker import Job, finished_event, started_event
 from runtime.settings import Settings
-from state.errors import PermanentError, RatchetError, StoppedError, TransientError
+from state.errors import ClaimedError, PermanentError, RatchetError, StoppedError, TransientError
 from state.ledger import FinishedEpisode
 from telemetry.events import Sink
 
@@ -34,11 +34,10 @@ Inbox: TypeAlias = "queue.SimpleQueue[Callable[[], None]]"
 
 @dataclass(eq=False)
 class Flight:
-    """A job, who waits for its end, and how many processes died of it, or with it."""
+    """A job, and who waits for its end."""
 
     job: Job
     future: "Future[FinishedEpisode]"
-    deaths: int = 0
 
 
 @dataclass(eq=False)
@@ -94,6 +93,7 @@ class Dispatcher:
         self._seats: list[Seat] = []
         self._waiting: deque[Flight] = deque()
         self._alone: deque[Flight] = deque()  # those that must not share an actor
+        self._deaths: Counter[str] = Counter()  # by episode: how many processes died of it, or with it
 
     @property
     def flying(self) -> int:
@@ -102,7 +102,8 @@ class Dispatcher:
 
     def accept(self, flight: Flight) -> None:
         """Take one more."""
-        self._waiting.append(flight)
+        last_try = self._deaths[flight.job.episode_id] == TRIES - 1  # it was put aside meanwhile
+        (self._alone if last_try else self._waiting).append(flight)
 
     def dispatch(self) -> None:
         """Give waiting episodes to the actors that have room, the emptiest first; start actors that are missing."""
@@ -211,6 +212,8 @@ class Dispatcher:
             self._settle(seat, flight, answer.result())
 
     def _settle(self, seat: Seat, flight: Flight, end: Ended) -> None:
+        if not isinstance(end, ClaimedError):  # that comes back: the lock of a process that died may outlive it a while
+            self._deaths.pop(flight.job.episode_id, None)
         if isinstance(end, Crash):
             log.error("an episode failed in its process\n%s", end.trace, extra={"episode": flight.job.episode_id})
             flight.future.set_exception(TransientError(f"internal error: {end.reason}"))
@@ -224,11 +227,13 @@ class Dispatcher:
 
     def _try_again(self, flight: Flight, reason: str) -> None:
         """Let another actor continue from the episode's last checkpoint, or give the episode up."""
-        flight.deaths += 1
-        if flight.deaths >= TRIES:
+        episode_id = flight.job.episode_id
+        self._deaths[episode_id] += 1
+        if self._deaths[episode_id] >= TRIES:
+            del self._deaths[episode_id]
             told = f"given up: each of the {TRIES} processes that ran it died, the last one alone with it: {reason}"
             flight.future.set_exception(PermanentError(told))
-        elif flight.deaths == TRIES - 1:
+        elif self._deaths[episode_id] == TRIES - 1:
             self._alone.append(flight)
         else:
             self._waiting.appendleft(flight)

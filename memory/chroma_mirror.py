@@ -47,7 +47,7 @@ def remove_mirror(home: Home) -> None:
     for url in servers_to_clean(home):
         mirror = ChromaMirror(home, url)
         if not mirror.sweep():
-            log.warning("vectors of what was removed are still on %s: they go when it answers again", mirror.place)
+            log.warning("what was removed is still on %s: the next search that reaches it deletes it", mirror.place)
         mirror.close()
 
 
