@@ -128,7 +128,7 @@ def report(one: Episode, options: argparse.Namespace) -> None:
         f"  writes        {pace * commits:,.0f} commits/s; {pace * one.commits:,.0f} of rows, which wait for the disk",
         f"  database      {o.episodes * one.kib / gib:.0f} GiB of rows, {o.episodes * one.checkpoint_kib / gib:.0f} of "
         f"checkpoints; {pace * (one.kib + one.checkpoint_kib) / 1024:.0f} MiB/s",
-        f"  connections   {o.nodes * o.actors * 16:,} at most, of {o.nodes * o.actors} processes",
+        f"  connections   {o.nodes * o.actors * 17:,} at most, of {o.nodes * o.actors} processes",
         f"  cost          ${machines:,.0f} for machines, ${tokens:,.0f} for tokens",
     ]
     print("\n".join(lines))
