@@ -155,7 +155,7 @@ def print_optimisation(summary: OptimisationSummary, report: Path | None) -> Non
         console.print(f"Report: {report}", soft_wrap=True)
 
 
-_DECISIONS = {"accept": "accepted", "reject": "rejected", "none": "without a child"}
+_DECISIONS = {"draft": "taught further", "accept": "accepted", "reject": "rejected", "none": "without a child"}
 
 
 def _candidate_table(summary: OptimisationSummary) -> Table:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Versions of the prompts, and which one is in use.", no_args_is_help=True, rich_markup_mode=None)
 
+Form = Literal["markdown", "gepa"]
 NAME = "The beginning of an id, or: current, shipped."
 NameArgument = Annotated[str, typer.Argument(help=NAME)]
 
@@ -103,18 +104,45 @@ def rollback(home: HomeOption = None) -> None:
 
 
 @app.command("export")
-def export_folder(
-    folder: Annotated[Path, typer.Argument(help="Folder to write NAME.md files to.")],
-    name: NameArgument = "current",
+def export_prompts(
+    target: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for NAME.md files; a file with gepa.")],
+    name: Annotated[str, typer.Argument(help=f"{NAME} With gepa: an optimisation.")] = "current",
+    form: Annotated[
+        Form, typer.Option("--format", help="gepa: the pool of an optimisation as its result.")
+    ] = "markdown",
     home: HomeOption = None,
 ) -> None:
-    """Write a version's components as Markdown files."""
+    """Write a version's components as Markdown files, or the pool of an optimisation as gepa's result (JSON)."""
+    if form == "gepa":
+        _export_pool(target, name, home)
+        return
     from prompts.registry import write_folder
 
     with _registry(home) as registry:
         version = registry.find(name, time.time())
-    for path in write_folder(version, folder):
+    for path in write_folder(version, target):
         print(path)
+
+
+def _export_pool(file: Path, name: str, home: Path | None) -> None:
+    from batch.gepa_result import gepa_result
+    from checkpoints.ledger import Ledger
+    from checkpoints.optimisations import OptimisationLog
+    from prompts.registry import PromptRegistry
+    from runtime.homes import home_of
+    from runtime.settings import load_settings
+    from state.errors import SetupError
+
+    opened = home_of(load_settings(home=home))
+    try:
+        found = gepa_result(Ledger(opened), OptimisationLog(opened), PromptRegistry(opened), name)
+    finally:
+        opened.close()
+    try:
+        file.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SetupError(f"cannot write {file}: {error.strerror}") from error
+    print(file)
 
 
 @app.command("import")

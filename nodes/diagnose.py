@@ -1,4 +1,4 @@
-"""Gather what a proposer may see of the parent's rollouts."""
+"""Gather what a proposer may see of the rollouts of the parent, or of the draft that came of it."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from prompts.outcome import outcome_text
 from runtime.context import Context
 from runtime.rollouts import Key, Wanted, rollouts_of, score_of
-from runtime.trials import proposer_of, teaching_tasks
+from runtime.trials import began_in, learner_of, proposer_of, teaching_tasks
 from state.errors import RatchetError
 from state.learning import TaskEntry
 from state.ledger import FinishedEpisode
@@ -43,10 +43,10 @@ def diagnose(state: DiagnoseReads, runtime: Runtime[Context]) -> DiagnoseWrites:
     context, ref, trial = runtime.context, state["optimization"], state["trial"]
     rollouts = rollouts_of(ref, context)
     count = proposer_of(trial["proposer"], context).examples
-    tasks = teaching_tasks(state["tally"]["iteration"], count, rollouts)
+    tasks = teaching_tasks(began_in(state["tally"], trial), count, rollouts)
     if any(entry["split"] != "train" for entry in tasks):
         raise RatchetError("a task that is not of the train split must not teach a prompt")
-    parent = state["pool"][trial["parent"]]["prompt_set"]
+    parent = learner_of(trial, state["pool"])
     others = [entry["prompt_set"] for entry in state["pool"] if entry["prompt_set"] != parent][-OTHERS:]
     wanted = [Wanted(prompt_set, entry) for entry in tasks for prompt_set in (parent, *others)]
     rows = rollouts.rows(wanted) if wanted else {}

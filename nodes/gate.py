@@ -32,7 +32,7 @@ def gate(state: GateReads, runtime: Runtime[Context]) -> GateWrites:
     """Say what the pairs have shown, and note a child that is not better."""
     context, ref, trial, tally = runtime.context, state["optimization"], state["trial"], state["tally"]
     rollouts = rollouts_of(ref, context)
-    judging = judging_tasks(tally["iteration"], trial, rollouts, context)
+    judging = judging_tasks(tally, trial, rollouts, context)
     parent = state["pool"][trial["parent"]]["prompt_set"]
     pairs = pairs_of(parent, trial["child"], judging[: trial["want"]], rollouts)
     verdict = judge(pairs, gate_rule(len(judging), context))

@@ -37,8 +37,9 @@ def run_child(state: RunChildReads, runtime: Runtime[Context]) -> RunChildWrites
     those of before a restart, is not run again.
     """
     context, ref, trial = runtime.context, state["optimization"], state["trial"]
-    rollouts, iteration = rollouts_of(ref, context), state["tally"]["iteration"]
-    judging = judging_tasks(iteration, trial, rollouts, context)
+    rollouts, tally = rollouts_of(ref, context), state["tally"]
+    iteration = tally["iteration"]
+    judging = judging_tasks(tally, trial, rollouts, context)
     rule = gate_rule(len(judging), context)
     parent, spend, want = state["pool"][trial["parent"]]["prompt_set"], state["spend"], rule.first
     while True:

@@ -1,4 +1,4 @@
-"""Run the parent on the train tasks that may teach."""
+"""Run the parent, or the draft that came of it, on the train tasks that may teach."""
 
 from typing import TypedDict
 
@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 
 from runtime.context import Context
 from runtime.rollouts import Wanted, rollouts_of
-from runtime.trials import proposer_of, teaching_tasks
+from runtime.trials import began_in, learner_of, proposer_of, teaching_tasks
 from state.optimization import Ending, OptimizationRef, PoolEntry, Spend, Tally, Trial
 
 
@@ -32,8 +32,9 @@ def run_parent(state: RunParentReads, runtime: Runtime[Context]) -> RunParentWri
     """Bring the rollouts to an end that the proposer wants to see; what the ledger has is not run again."""
     context, ref, trial = runtime.context, state["optimization"], state["trial"]
     rollouts, iteration = rollouts_of(ref, context), state["tally"]["iteration"]
-    tasks = teaching_tasks(iteration, proposer_of(trial["proposer"], context).examples, rollouts)
-    parent = state["pool"][trial["parent"]]["prompt_set"]
-    wanted = [Wanted(parent, entry) for entry in tasks]
+    wants = proposer_of(trial["proposer"], context).examples
+    tasks = teaching_tasks(began_in(state["tally"], trial), wants, rollouts)
+    learner = learner_of(trial, state["pool"])
+    wanted = [Wanted(learner, entry) for entry in tasks]
     spend, short = rollouts.run(wanted, f"{iteration}:teach", "examples", state["spend"])
     return {"spend": spend, "ending": {**state["ending"], "reason": f"budget: {short}" if short else ""}}

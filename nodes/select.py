@@ -1,6 +1,6 @@
 """Decide whether to go on and, if so, whom to improve and who proposes."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from langgraph.runtime import Runtime
 
@@ -22,6 +22,7 @@ class SelectReads(TypedDict):
     pool: list[PoolEntry]
     tally: Tally
     spend: Spend
+    trial: NotRequired[Trial]
 
 
 class SelectWrites(TypedDict):
@@ -33,13 +34,16 @@ class SelectWrites(TypedDict):
 
 
 def select(state: SelectReads, runtime: Runtime[Context]) -> SelectWrites:
-    """Draw a parent from the Pareto front of the validation tasks, or end: budget, no progress, target, stop file."""
+    """Draw a parent from the Pareto front of the validation tasks, or end: budget, no progress, target, stop file.
+
+    A draft that is to be taught further keeps its parent and its proposer.
+    """
     context, ref, pool = runtime.context, state["optimization"], state["pool"]
     rollouts = rollouts_of(ref, context)
     front = rollouts.front(pool)
     iteration = state["tally"]["iteration"] + 1
     names, components = names_of(context), context.settings.optimiser.components
-    trial: Trial = {
+    fresh: Trial = {
         "proposer": names[state["tally"]["at"] % len(names)],
         "parent": select_parent(front.weights, seed=ref["seed"], index=iteration),
         "component": components[iteration % len(components)],
@@ -49,6 +53,8 @@ def select(state: SelectReads, runtime: Runtime[Context]) -> SelectWrites:
         "want": 0,
         "decision": "",
     }
+    before = state.get("trial")
+    trial: Trial = {**before, "decision": ""} if before and before["decision"] == "draft" else fresh
     reason = _reason_to_end(state, max(front.means), rollouts, context)
     context.events({"kind": "standing", "detail": standing(iteration, front, state["spend"])})
     tally: Tally = {**state["tally"], "iteration": iteration if not reason else iteration - 1}

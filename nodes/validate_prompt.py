@@ -11,6 +11,7 @@ from runtime.trials import (
     accepted,
     gate_rule,
     judging_tasks,
+    made_in,
     note_iteration,
     pairs_of,
 )
@@ -48,9 +49,9 @@ def validate_prompt(state: ValidatePromptReads, runtime: Runtime[Context]) -> Va
         ending: Ending = {**state["ending"], "reason": f"budget: {short}"}
         note_iteration(ref, tally, trial, {"why": f"accepted, not validated: {short}"}, spend, context)
         return {"pool": state["pool"], "tally": tally, "spend": spend, "ending": ending}
-    judging = judging_tasks(tally["iteration"], trial, rollouts, context)
+    judging = judging_tasks(tally, trial, rollouts, context)
     verdict = judge(pairs_of(parent, child, judging[: trial["want"]], rollouts), gate_rule(len(judging), context))
-    row = context.optimisations.proposal(ref["run_id"], tally["iteration"], trial["proposer"])
+    row = context.optimisations.proposal(ref["run_id"], made_in(tally, trial), trial["proposer"])
     record = {"why": row["why"] if row else "", "gate": verdict, "validation": rollouts.vector(child)}
     note_iteration(ref, tally, trial, record, spend, context)
     context.prompts.add_evidence(child, {"gate": verdict["reason"], "optimisation": ref["run_id"]})

@@ -86,6 +86,26 @@ def copied_answers(
     return sorted(found, key=lambda copy: (-copy.overlap, copy.task_id, copy.what))
 
 
+def without_copies(
+    lines: Sequence[str], known: Iterable[str], answers: Iterable[Answers], solutions: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Return the lines without those by which they copy an answer; the others mean the same without them.
+
+    known: lines that stay, come what may. Of a copied answer the line that holds most of it goes first, the earliest
+    of equals. What is copied by no single line is still there.
+    """
+    kept, fixed, by_task = list(lines), set(known), {one.task_id: one for one in answers}
+    while copied := copied_answers("\n".join(kept), by_task.values(), solutions):
+        task_id = copied[0].task_id
+        wanted = by_task[task_id].reference.union(*map(_wanted, solutions.get(task_id, ())))
+        held = {line: len(wanted & _grams(_tokens(line))) for line in kept if line not in fixed}
+        most = max(held, key=held.__getitem__, default="")
+        if not held.get(most):
+            break
+        kept.remove(most)
+    return kept
+
+
 def overlap_of(prompt: str, answer: str) -> float:
     """Return the share of an answer's n-grams that a prompt holds; 0.0 for an answer too short to tell."""
     return _share(_grams(_tokens(prompt)), answer)

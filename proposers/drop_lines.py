@@ -10,6 +10,7 @@ class DropLines:
 
     name = "drop_lines"
     examples = 0
+    rounds = 1
 
     def propose(self, request: Request) -> Proposal | None:
         """Return the parent's skills without some lines that have not been left out of it before."""

@@ -9,6 +9,7 @@ class Merge:
 
     name = "merge"
     examples = 0
+    rounds = 1
 
     def propose(self, request: Request) -> Proposal | None:
         """Return a merge that has not been tried; None when no two candidates complement each other."""

@@ -77,6 +77,11 @@ class Proposer(Protocol):
         """Rollouts of the parent that it wants to see; None: as many train tasks as may teach."""
         ...
 
+    @property
+    def rounds(self) -> int:
+        """Proposals in a row, each from what the one before did on the same tasks; only the last is judged."""
+        ...
+
     def propose(self, request: Request) -> Proposal | None:
         """Return a proposal, or None when it has none. It may raise: that is counted as a failure."""
         ...

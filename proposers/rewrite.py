@@ -21,6 +21,7 @@ class Rewrite:
     """Asks a chat model to rewrite a component after it has seen how the parent did."""
 
     name = "rewrite"
+    rounds = 1
 
     def __init__(self, examples: int) -> None:
         self.examples: int | None = examples
@@ -39,6 +40,7 @@ class Contrast:
     """Asks a chat model what passing attempts did that failing ones at the same tasks did not."""
 
     name = "contrast"
+    rounds = 1
 
     def __init__(self, examples: int) -> None:
         self.examples: int | None = examples

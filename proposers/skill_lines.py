@@ -11,6 +11,7 @@ class SkillLines:
 
     name = "skill_lines"
     examples = None
+    rounds = 2  # what one has taught to solve teaches the next; only the last is judged
 
     def propose(self, request: Request) -> Proposal | None:
         """Return the parent's skills with new lines."""

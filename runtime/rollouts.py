@@ -15,7 +15,7 @@ from optimization.pareto import mean_scores, selection_weights
 from runtime.context import Context
 from runtime.episodes import rollout_spec
 from state.episode import EpisodeSpec
-from state.errors import SetupError
+from state.errors import ExhaustedError, SetupError, TransientError
 from state.learning import TaskEntry
 from state.ledger import FinishedEpisode
 from state.optimization import OptimizationRef, PoolEntry, Spend
@@ -23,6 +23,7 @@ from state.task import SPLITS, Split
 
 Measure: TypeAlias = Literal["auto", "reward", "solved", "effort"]
 ORDERS = 16  # orders of tasks kept at hand
+LOST = 8  # rollouts in a row without a result, in batches that got none: the model is down
 Key: TypeAlias = tuple[str, str, int]
 """Prompt set, task id, repeat."""
 
@@ -81,6 +82,7 @@ class Rollouts:
         self._fronts: tuple[list[str], Front] = ([], Front({}, [0.0]))
         self._orders: dict[tuple[int, int], list[TaskEntry]] = {}
         self._paid_phases = context.ledger.paid_phases(ref["run_id"])
+        self._lost = 0
         self.budget = budget_of(context)
 
     def entries(self, split: Split) -> list[TaskEntry]:
@@ -149,7 +151,7 @@ class Rollouts:
         Returns the spend with this phase's; and why it stopped early, or "".
         The number of rollouts is checked before all of them; tokens, money and time between pieces as large as there
         are workers, so that only what is in flight goes over. Rollouts without a result are left out.
-        Raises what the runner raises.
+        Raises what the runner raises; TransientError only where LOST rollouts in a row got no result.
         """
         missing, spent = self.missing(wanted), self._paid(spend, phase, purpose)
         short = self.shortage(spent, len(missing)) if missing else ""
@@ -157,12 +159,24 @@ class Rollouts:
         while missing and not short:
             piece, missing = missing[:size], missing[size:]
             self._paid_phases.add(phase)  # before anything is: what breaks off may have paid
-            finished = self._context.run_episodes([spec for _, spec in piece], phase)["finished"]
+            finished = self._finished([spec for _, spec in piece], phase)
             wanted_of = {spec["episode_id"]: w for w, spec in piece}
             self._keep((wanted_of[row["episode_id"]], row) for row in finished)
             spent = self._paid(spend, phase, purpose)
             short = self.shortage(spent, len(missing)) if missing else ""
         return spent, short
+
+    def _finished(self, specs: Sequence[EpisodeSpec], phase: str) -> Sequence[FinishedEpisode]:
+        """Return what got a result. A few that get none say nothing of the model: they may be all that was missing."""
+        try:
+            done = self._context.run_episodes(specs, phase)
+        except TransientError as error:
+            self._lost += len(specs)
+            if self._lost >= LOST or isinstance(error, ExhaustedError) or error.reason:
+                raise
+            return []
+        self._lost = 0 if done["finished"] else self._lost + len(specs)
+        return done["finished"]
 
     def shortage(self, spend: Spend, rollouts: int) -> str:
         """Say which limit so many more rollouts would meet; "" when they are affordable."""

@@ -1,6 +1,6 @@
 """What the nodes of an optimisation share: which tasks teach and which judge, the rule, how a trial ends."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optimization.gate import GateRule
@@ -10,7 +10,7 @@ from proposers.registry import make_proposer, proposer_names
 from runtime.context import Context
 from runtime.rollouts import Rollouts, Wanted
 from state.learning import TaskEntry
-from state.optimization import OptimizationRef, Pair, Spend, Tally, Trial
+from state.optimization import OptimizationRef, Pair, PoolEntry, Spend, Tally, Trial
 
 TEACHING_SHARE = 3 / 4  # of the train tasks, for a proposer that wants to see as many as it may
 APART = 8  # tasks by which the gate's order of one iteration is ahead of that of the one before
@@ -36,11 +36,29 @@ def teaching_tasks(iteration: int, wanted: int | None, rollouts: Rollouts) -> li
     return rollouts.order(train, iteration, count, count)[:count] if count else []
 
 
-def judging_tasks(iteration: int, trial: Trial, rollouts: Rollouts, context: Context) -> list[TaskEntry]:
+def began_in(tally: Tally, trial: Trial) -> int:
+    """Return the iteration by which the tasks are drawn: that of the first draft, where there are drafts."""
+    return trial.get("began", tally["iteration"])
+
+
+def made_in(tally: Tally, trial: Trial) -> int:
+    """Return the iteration in which the child was proposed: an earlier one, where the child is a draft."""
+    drafts = trial.get("drafts", [])
+    return began_in(tally, trial) + drafts.index(trial["child"]) if trial["child"] in drafts else tally["iteration"]
+
+
+def learner_of(trial: Trial, pool: Sequence[PoolEntry]) -> str:
+    """Return the prompt set from whose rollouts the proposer learns: the latest draft, or the parent."""
+    drafts = trial.get("drafts", [])
+    return drafts[-1] if drafts else pool[trial["parent"]]["prompt_set"]
+
+
+def judging_tasks(tally: Tally, trial: Trial, rollouts: Rollouts, context: Context) -> list[TaskEntry]:
     """Return the train tasks on which the gate compares, in the order in which it asks for them.
 
-    None of them taught the child: what a proposer has read says nothing about what it is good for.
+    None of them taught the child or a draft of it: what a proposer has read says nothing about what it is good for.
     """
+    iteration = began_in(tally, trial)
     taught = teaching_tasks(iteration, proposer_of(trial["proposer"], context).examples, rollouts)
     seen = {entry["task_id"] for entry in taught}
     rest = [entry for entry in rollouts.entries("train") if entry["task_id"] not in seen]

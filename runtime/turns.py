@@ -1,6 +1,7 @@
 """Asking a proposer: what it is shown, what that costs, what of its answer can be used."""
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,16 +12,17 @@ from checkpoints.optimisations import ProposalRow, Refused
 from models.call import Address
 from models.roles import Question
 from optimization.budget import Cost
-from optimization.overlap import copied_answers
+from optimization.overlap import copied_answers, without_copies
 from optimization.placeholders import repaired
 from prompts.registry import PLACEHOLDERS, prompt_set_of
 from proposers.protocol import Example, Proposal, Request
 from runtime.context import Context
-from runtime.rollouts import Rollouts
-from runtime.trials import proposer_of
+from runtime.rollouts import Rollouts, Wanted
+from runtime.trials import began_in, learner_of, pairs_of, proposer_of, teaching_tasks
 from state.errors import BudgetError, SetupError, StoppedError
+from state.learning import TaskEntry
 from state.message import Message
-from state.optimization import OptimizationRef, PoolEntry, Tally, Trial
+from state.optimization import OptimizationRef, PoolEntry, Spend, Tally, Trial
 from state.prompt_set import PromptSet
 from state.task import view_of
 
@@ -39,9 +41,9 @@ class Turn:
     context: Context
 
     @property
-    def parent(self) -> str:
-        """The parent's prompt set."""
-        return self.pool[self.trial["parent"]]["prompt_set"]
+    def learner(self) -> str:
+        """The prompt set that is to be improved: the parent, or the latest draft."""
+        return learner_of(self.trial, self.pool)
 
     def components(self, prompt_set: str) -> dict[str, str]:
         """Return a prompt set's templates."""
@@ -50,6 +52,36 @@ class Turn:
     def refused(self) -> Refused:
         """Return the children that were tried in vain."""
         return self.context.optimisations.refused(self.ref["run_id"])
+
+    def teaching(self) -> list[TaskEntry]:
+        """Return the tasks that the proposer learns from."""
+        wants = proposer_of(self.trial["proposer"], self.context).examples
+        return teaching_tasks(began_in(self.tally, self.trial), wants, self.rollouts)
+
+    def draft_is_better(self) -> bool:
+        """Tell whether the latest draft beats what it came from even on the tasks that taught it; True without one.
+
+        That is no evidence that it is better: only that it is worth going on with. No judging task is looked at.
+        """
+        drafts = self.trial.get("drafts", [])
+        if not drafts:
+            return True
+        before = [self.pool[self.trial["parent"]]["prompt_set"], *drafts][-2]
+        tasks = self.teaching()
+        self.rollouts.missing([Wanted(one, entry) for entry in tasks for one in (before, drafts[-1])])
+        pairs = pairs_of(before, drafts[-1], tasks, self.rollouts)
+        gains = [p["child"] - p["parent"] for p in pairs if p["child"] is not None and p["parent"] is not None]
+        return math.fsum(gains) > 0
+
+    def may_go_on(self, spend: Spend) -> bool:
+        """Tell whether a new draft is taught once more before it is judged, with the budget left for judging it."""
+        done = len(self.trial.get("drafts", [])) + 1
+        o, rounds = self.context.settings.optimiser, proposer_of(self.trial["proposer"], self.context).rounds
+        if done >= rounds or self.tally["iteration"] >= o.iterations:
+            return False
+        teaching, train = len(self.teaching()), len(self.rollouts.entries("train"))
+        judging = 2 * min(o.gate_cap, train - teaching) + len(self.rollouts.entries("validation"))
+        return not self.rollouts.shortage(spend, teaching + judging)
 
 
 @dataclass
@@ -120,7 +152,7 @@ def usable(row: ProposalRow, turn: Turn) -> tuple[PromptSet | None, str]:
     """Return the child that a proposal makes, or None and why it cannot be used."""
     if not row["components"]:
         return None, row["why"]
-    parent = turn.components(turn.parent)
+    parent = turn.components(turn.learner)
     changed: dict[str, str] = {}
     notes = [row["why"]]
     for name, text in row["components"].items():
@@ -129,11 +161,17 @@ def usable(row: ProposalRow, turn: Turn) -> tuple[PromptSet | None, str]:
             return None, problem
         changed[name] = made
         notes += [problem] if problem else []
-    copied = copied_answers("\n".join(changed.values()), turn.rollouts.answers, _solutions(turn))
+    answers, solutions = turn.rollouts.answers, _solutions(turn)
+    if "skills" in changed:  # lines that stand by themselves: those that copy are left out
+        lines = changed["skills"].splitlines()
+        kept = without_copies(lines, parent["skills"].splitlines(), answers, solutions)
+        changed["skills"] = "\n".join(kept)
+        notes += [f"{len(lines) - len(kept)} lines left out that copied an answer"] if len(kept) < len(lines) else []
+    copied = copied_answers("\n".join(changed.values()), answers, solutions)
     if copied:
         return None, f"refused: it copies a {copied[0].what} of {copied[0].task_id} ({copied[0].overlap:.0%} of it)"
     child = prompt_set_of({**parent, **changed})
-    known = {entry["prompt_set"] for entry in turn.pool}
+    known = {entry["prompt_set"] for entry in turn.pool} | set(turn.trial.get("drafts", []))
     if child["prompt_set"] in known or turn.refused().has(child["prompt_set"], turn.tally["iteration"]):
         return None, "refused: it has been tried"
     return child, "; ".join(notes)
@@ -179,7 +217,7 @@ def _request(turn: Turn, meter: Meter) -> Request:
     sets = [turn.components(entry["prompt_set"]) for entry in turn.pool]
     mine = turn.refused().children_of(turn.trial["parent"], turn.tally["iteration"], MAX_REFUSED)
     return Request(
-        components=turn.components(turn.parent),
+        components=turn.components(turn.learner),
         component=turn.trial["component"],
         examples=[_example(one, turn.context) for one in _evidence(turn)],
         pool=sets,

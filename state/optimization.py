@@ -78,7 +78,10 @@ class Trial(TypedDict):
     child: str  # prompt set; "" when there is none
     parents: list[int]
     want: int  # pairs that the gate asked for
-    decision: Literal["", "accept", "reject", "none"]
+    decision: Literal["", "draft", "accept", "reject", "none"]
+    drafts: NotRequired[list[str]]  # prompt sets: each learned from the one before, the first from the parent
+    failed: NotRequired[int]  # 1: the proposer failed after the last draft
+    began: NotRequired[int]  # iteration of the first draft: all learn from its tasks
 
 
 class Tally(TypedDict):

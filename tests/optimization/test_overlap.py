@@ -1,6 +1,6 @@
 import pytest
 
-from optimization.overlap import answers_of, copied_answers, overlap_of
+from optimization.overlap import answers_of, copied_answers, overlap_of, without_copies
 from prompts.registry import shipped_prompt_set
 from state.task import Task
 from tasks.load import load_tasks, resolve_tasks
@@ -100,3 +100,14 @@ def test_the_shipped_prompts_hold_no_answer_of_the_bundled_tasks() -> None:
     tasks = load_tasks(resolve_tasks("katas")).tasks
     for text in shipped_prompt_set()["components"].values():
         assert copied_answers(text, map(answers_of, tasks)) == []
+
+
+def test_lines_that_copy_go_one_by_one_and_those_that_are_known_stay() -> None:
+    answer = "def f(xs):\n    best = [x * 3 + 1 for x in xs if x % 7 == 0 and x > 4]\n    return sorted(best)[-1] - 2\n"
+    first = "- use [x * 3 + 1 for x in xs if x % 7 == 0 and x > 4]"
+    second = "- and sorted(best)[-1] - 2"
+    lines, answers = ["- be brief", first, second], [answers_of({**TASK, "reference": answer})]
+
+    assert without_copies(lines, [], answers, {}) == ["- be brief", second]
+    assert without_copies(lines, [first], answers, {}) == ["- be brief", first]
+    assert without_copies(["- be brief"], [], answers, {}) == ["- be brief"]

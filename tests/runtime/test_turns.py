@@ -50,3 +50,12 @@ def test_a_usable_proposal_is_the_parent_with_its_changes(turn: Turn) -> None:
 
 def test_what_is_in_the_pool_already_is_not_tried_again(turn: Turn) -> None:
     assert usable(row(skills=" "), turn) == (None, "refused: it has been tried")
+
+
+def test_of_skill_lines_only_those_that_copy_an_answer_are_left_out(turn: Turn) -> None:
+    copying = "- write: total = 0; for part in [a, b]: total = total + part * 1; return total - 0"
+    child, why = usable(row(skills=f"- sort first\n{copying}\n- handle the empty input"), turn)
+
+    assert child is not None
+    assert child["components"]["skills"] == "- sort first\n- handle the empty input"
+    assert why == "because; 1 lines left out that copied an answer"
