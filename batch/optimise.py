@@ -266,7 +266,7 @@ def estimate(plan: OptimisationPlan, services: Services) -> Estimate:
     return Estimate(
         baseline=len(first) - len(known),
         least=2 * min(o.gate_first, judging),
-        most=counts["train"] - judging + 2 * min(o.gate_cap, counts["train"]) + counts["validation"],
+        most=counts["train"] + 2 * min(o.gate_cap, counts["train"]) + counts["validation"],
         iterations=o.iterations,
         tokens_per_rollout=fmean(tokens) if tokens else None,
         seconds_per_rollout=fmean(row["wall_s"] for row in known) if known else None,

@@ -1,6 +1,6 @@
 """Our optimiser and gepa's, side by side: the same katas, offline model, proposers, score and budget of rollouts.
 
-    python -m benchmarks.against_gepa [--seeds 5] [--first 2301] [--rollouts 600] [--minibatches 3,24,85]
+    python -m benchmarks.against_gepa [--seeds 5] [--first 2303] [--rollouts 800] [--minibatches 3,24,85]
     python -m benchmarks.against_gepa --shuffled --seeds 5
 
 Every seed makes katas of its own, and both begin with empty skills, without memory. gepa (extra `gepa`, or the
@@ -8,7 +8,7 @@ development group) gets our rollouts by its adapter, and our proposers as its cu
 `drop_lines` where that has nothing new; they see what its minibatch shows. It accepts what has the greater sum on the
 minibatch and returns the best mean of the validation tasks. Everything else is its default; its minibatch is tried in
 several sizes (3 is its default). Both may spend the same number of rollouts on train and validation tasks (gepa: metric
-calls, as it counts them itself; it may go over by what one iteration takes). The test tasks are measured afterwards,
+calls, as it counts them itself; an iteration that might go over is not begun). The test tasks are measured afterwards,
 apart from the budget, for the first prompt set and the one that each of them returns.
 --shuffled: the control of benchmarks/optimisation.py: results that do not depend on prompts. Whatever is returned
 instead of the first prompt set is a false promotion.
@@ -253,6 +253,7 @@ def theirs(seed: int, minibatch: int, options: argparse.Namespace, computed: Com
     """Optimise with gepa, which keeps the budget itself."""
     with opened(seed, options, {}, computed) as (run, services, rollouts):
         adapter = Adapter(run, services, rollouts, seed)
+        most = 2 * minibatch + len(rollouts.entries("validation"))  # of an iteration: gepa looks between them only
         result: GEPAResult[str, int] = optimize(
             seed_candidate={"skills": adapter.first["skills"]},
             trainset=rollouts.entries("train"),
@@ -260,7 +261,7 @@ def theirs(seed: int, minibatch: int, options: argparse.Namespace, computed: Com
             adapter=adapter,
             custom_candidate_proposer=adapter.propose,
             reflection_minibatch_size=minibatch,
-            max_metric_calls=options.rollouts,
+            max_metric_calls=options.rollouts - most + 1,
             stop_callbacks=MaxCandidateProposalsStopper(MOST_ITERATIONS),
             seed=seed,
             logger=Silent(),
@@ -332,8 +333,8 @@ def summary(found: Mapping[str, Sequence[Outcome]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=2301, help="the first seed")
-    parser.add_argument("--rollouts", type=int, default=600, help="that each may spend on train and validation tasks")
+    parser.add_argument("--first", type=int, default=2303, help="the first seed")
+    parser.add_argument("--rollouts", type=int, default=800, help="that each may spend on train and validation tasks")
     parser.add_argument("--budget", type=int, default=2_000, help="candidates per answer of the offline model")
     parser.add_argument("--minibatches", default="3,24,85", help="of gepa, comma separated")
     parser.add_argument("--shuffled", action="store_true")

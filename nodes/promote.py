@@ -13,7 +13,7 @@ from optimization.intervals import paired_difference
 from optimization.pareto import best_candidate
 from runtime.context import Context
 from runtime.rollouts import Rollouts, Wanted, rollouts_of
-from runtime.trials import pairs_of
+from runtime.trials import pairs_of, tried_on_validation
 from state.decision import Answer, Decision
 from state.ledger import FinishedEpisode
 from state.optimization import Ending, GateVerdict, OptimizationRef, PoolEntry, Spend, Tally
@@ -40,15 +40,17 @@ class PromoteWrites(TypedDict):
 def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
     """Compare the best candidate with the first one on all validation tasks; without evidence nothing is promoted.
 
-    The best of many looks better than it is, so the error rate is shared by all candidates (Bonferroni). Test tasks are
-    measured once for what is promoted, after the decision. Where the run wants it, a person is asked first: until then
-    this only reads, since it is begun again when the answer comes.
+    The best of many looks better than it is, so the error rate is shared by all children that validation tasks were
+    asked about (Bonferroni). Test tasks are measured once for what is promoted, after the decision. Where the run wants
+    it, a person is asked first: until then this only reads, since it is begun again when the answer comes.
     """
     context, ref, pool = runtime.context, state["optimization"], state["pool"]
     rollouts = rollouts_of(ref, context)
     first = pool[0]["prompt_set"]
     best = pool[best_candidate([rollouts.vector(entry["prompt_set"]) for entry in pool])]["prompt_set"]
-    verdict = _verdict(first, best, len(pool) - 1, rollouts, context) if best != first else None
+    verdict = (
+        _verdict(first, best, tried_on_validation(ref, pool, context), rollouts, context) if best != first else None
+    )
     promoted = best if verdict and verdict["decision"] == "accept" else first
     decision = _asked(promoted, verdict, ref, runtime) if verdict and promoted != first and ref.get("ask") else None
     if decision and not decision["approved"]:

@@ -12,14 +12,15 @@ from state.errors import SetupError
 class FunctionProposer:
     """Calls a function with the request; it returns the components to change, or None.
 
-    The function gets a `proposers.protocol.Request` and may use its `ask`; it may have an attribute `rounds`.
+    The function gets a `proposers.protocol.Request` and may use its `ask`; it may have the attributes
+    `rounds` and `examples` of a Proposer.
     Raises SetupError when there is no such function.
     """
 
     def __init__(self, name: str, examples: int) -> None:
         self.name = name
-        self.examples: int | None = examples
         self._function = _found(name)
+        self.examples: int | None = getattr(self._function, "examples", examples)
         self.rounds = int(getattr(self._function, "rounds", 1))
 
     def propose(self, request: Request) -> Proposal | None:

@@ -80,7 +80,7 @@ class Rollouts:
         self._scores: dict[str, dict[tuple[str, int], float]] = {}
         self._vectors: dict[str, dict[str, float]] = {}
         self._fronts: tuple[list[str], Front] = ([], Front({}, [0.0]))
-        self._orders: dict[tuple[int, int], list[TaskEntry]] = {}
+        self._orders: dict[tuple[int, int, str], list[TaskEntry]] = {}
         self._paid_phases = context.ledger.paid_phases(ref["run_id"])
         self._lost = 0
         self.budget = budget_of(context)
@@ -96,7 +96,7 @@ class Rollouts:
 
     def order(self, entries: Sequence[TaskEntry], iteration: int, first: int, count: int) -> list[TaskEntry]:
         """Return a minibatch of these tasks; asked for by several nodes of an iteration, drawn once."""
-        key = iteration, len(entries)
+        key = iteration, len(entries), entries[0]["split"]
         if key not in self._orders:
             if len(self._orders) > ORDERS:
                 self._orders.clear()

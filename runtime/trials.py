@@ -12,7 +12,7 @@ from runtime.rollouts import Rollouts, Wanted
 from state.learning import TaskEntry
 from state.optimization import OptimizationRef, Pair, PoolEntry, Spend, Tally, Trial
 
-TEACHING_SHARE = 3 / 4  # of the train tasks, for a proposer that wants to see as many as it may
+TEACHING_SHARE = 3 / 4  # of the train tasks, for a proposer that wants to see a number of them, at most
 APART = 8  # tasks by which the gate's order of one iteration is ahead of that of the one before
 
 
@@ -29,10 +29,12 @@ def proposer_of(name: str, context: Context) -> Proposer:
 
 
 def teaching_tasks(iteration: int, wanted: int | None, rollouts: Rollouts) -> list[TaskEntry]:
-    """Return the train tasks whose rollouts a proposer may see in an iteration: at most so many, and never all."""
+    """Return the train tasks whose rollouts a proposer may see in an iteration.
+
+    wanted: so many, and never all, since the others judge; None: all, and validation tasks judge.
+    """
     train = rollouts.entries("train")
-    most = max(1, round(len(train) * TEACHING_SHARE))
-    count = most if wanted is None else min(wanted, most)
+    count = len(train) if wanted is None else min(wanted, max(1, round(len(train) * TEACHING_SHARE)))
     return rollouts.order(train, iteration, count, count)[:count] if count else []
 
 
@@ -54,15 +56,26 @@ def learner_of(trial: Trial, pool: Sequence[PoolEntry]) -> str:
 
 
 def judging_tasks(tally: Tally, trial: Trial, rollouts: Rollouts, context: Context) -> list[TaskEntry]:
-    """Return the train tasks on which the gate compares, in the order in which it asks for them.
+    """Return the tasks on which the gate compares, in the order in which it asks for them.
 
     None of them taught the child or a draft of it: what a proposer has read says nothing about what it is good for.
+    They are train tasks, or the validation tasks where all train tasks teach.
     """
-    iteration = began_in(tally, trial)
-    taught = teaching_tasks(iteration, proposer_of(trial["proposer"], context).examples, rollouts)
+    iteration, wanted = began_in(tally, trial), proposer_of(trial["proposer"], context).examples
+    if wanted is None:
+        validation = rollouts.entries("validation")
+        return rollouts.order(validation, iteration, min(APART, len(validation)), len(validation))
+    taught = teaching_tasks(iteration, wanted, rollouts)
     seen = {entry["task_id"] for entry in taught}
     rest = [entry for entry in rollouts.entries("train") if entry["task_id"] not in seen]
     return rollouts.order(rest, iteration, min(APART, len(rest)), len(rest)) if rest else taught
+
+
+def tried_on_validation(ref: OptimizationRef, pool: Sequence[PoolEntry], context: Context) -> int:
+    """Return how many children validation tasks were asked about: the pool's, and those refused by them."""
+    steps = context.optimisations.steps(ref["run_id"])
+    rejected = [r["proposer"] for _, kind, r in steps if kind == "iteration" and r["decision"] == "reject"]
+    return len(pool) - 1 + sum(proposer_of(name, context).examples is None for name in rejected)
 
 
 def gate_rule(pairs: int, context: Context) -> GateRule:

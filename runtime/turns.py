@@ -18,7 +18,7 @@ from prompts.registry import PLACEHOLDERS, prompt_set_of
 from proposers.protocol import Example, Proposal, Request
 from runtime.context import Context
 from runtime.rollouts import Rollouts, Wanted
-from runtime.trials import began_in, learner_of, pairs_of, proposer_of, teaching_tasks
+from runtime.trials import began_in, judging_tasks, learner_of, pairs_of, proposer_of, teaching_tasks
 from state.errors import BudgetError, SetupError, StoppedError
 from state.learning import TaskEntry
 from state.message import Message
@@ -79,9 +79,9 @@ class Turn:
         o, rounds = self.context.settings.optimiser, proposer_of(self.trial["proposer"], self.context).rounds
         if done >= rounds or self.tally["iteration"] >= o.iterations:
             return False
-        teaching, train = len(self.teaching()), len(self.rollouts.entries("train"))
-        judging = 2 * min(o.gate_cap, train - teaching) + len(self.rollouts.entries("validation"))
-        return not self.rollouts.shortage(spend, teaching + judging)
+        judging = judging_tasks(self.tally, self.trial, self.rollouts, self.context)
+        most = 2 * min(o.gate_cap, len(judging)) + len(self.rollouts.entries("validation"))
+        return not self.rollouts.shortage(spend, len(self.teaching()) + most)
 
 
 @dataclass

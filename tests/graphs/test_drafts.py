@@ -59,9 +59,7 @@ def decisions(run: Any, services: Any) -> list[tuple[str, str]]:
 def test_a_proposal_in_rounds_is_judged_once_by_tasks_that_taught_none_of_its_drafts(optimisation: Any) -> None:
     with optimisation(**named(line_by_line)) as (run, _, services):
         pool = run.drive()["pool"]
-        used: dict[str, set[str]] = {"teach": set(), "gate": set()}
-        for phase, row in services.ledger.episodes_of(run.plan.run_id):
-            used.setdefault(phase.split(":")[1], set()).add(row["task_id"])
+        used = phases(run, services)
 
         assert [decision for decision, _ in decisions(run, services)] == ["draft", "draft", "accept"]
         assert [(entry["parents"], entry["iteration"]) for entry in pool] == [([], 0), ([0], 3)]
@@ -92,6 +90,40 @@ def test_a_draft_that_is_no_better_even_on_the_tasks_that_taught_it_is_not_judge
             ("none", "the draft is no better even on the tasks that taught it"),
         ]
         assert not any(":gate:" in phase for phase, _ in services.ledger.episodes_of(run.plan.run_id))
+
+
+def seeing_all(request: Request) -> dict[str, str]:
+    """Add what is good first, then what does nothing."""
+    lines = request.components["skills"].splitlines()
+    return {"skills": "\n".join([*lines, *([f"- line {request.index}"] if lines else GOOD)])}
+
+
+seeing_all.examples = None  # type: ignore[attr-defined]
+
+
+def test_who_learns_from_all_train_tasks_is_judged_by_validation_tasks_and_every_child_has_its_share_of_the_error(
+    optimisation: Any,
+) -> None:
+    given = {"proposers": [f"tests.graphs.test_drafts:{seeing_all.__name__}"], "patience": 9, "iterations": 4}
+    with optimisation(**given) as (run, _, services):
+        run.drive()
+        summary = summary_of(run, services)
+        used = phases(run, services)
+
+        assert len(used["teach"]) == 160
+        assert {split for _, split in used["gate"]} == {"validation"}
+        judged = [i.decision for i in summary.iterations if i.decision != "none"]
+        assert judged == ["accept", "reject", "reject"]
+        assert summary.ending is not None
+        assert summary.ending["verdict"]["alpha"] == pytest.approx(0.02 / 3)
+
+
+def phases(run: Any, services: Any) -> dict[str, set[tuple[str, str]]]:
+    """Return the tasks by what they were used for, each with its split."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for phase, row in services.ledger.episodes_of(run.plan.run_id):
+        found.setdefault(phase.split(":")[1], set()).add((row["task_id"], row["split"]))
+    return found
 
 
 def test_the_last_iteration_and_the_last_of_the_budget_judge_instead_of_teaching(optimisation: Any) -> None:
