@@ -17,7 +17,7 @@ from optimization.placeholders import repaired
 from prompts.registry import PLACEHOLDERS, prompt_set_of
 from proposers.protocol import Example, Proposal, Request
 from runtime.context import Context
-from runtime.rollouts import Rollouts, Wanted
+from runtime.rollouts import Rollouts
 from runtime.trials import began_in, judging_tasks, learner_of, pairs_of, proposer_of, teaching_tasks
 from state.errors import BudgetError, SetupError, StoppedError
 from state.learning import TaskEntry
@@ -68,7 +68,6 @@ class Turn:
             return True
         before = [self.pool[self.trial["parent"]]["prompt_set"], *drafts][-2]
         tasks = self.teaching()
-        self.rollouts.missing([Wanted(one, entry) for entry in tasks for one in (before, drafts[-1])])
         pairs = pairs_of(before, drafts[-1], tasks, self.rollouts)
         gains = [p["child"] - p["parent"] for p in pairs if p["child"] is not None and p["parent"] is not None]
         return math.fsum(gains) > 0
