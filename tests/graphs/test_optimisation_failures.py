@@ -67,7 +67,7 @@ def stubborn() -> Iterator[Stubborn]:
 
 @pytest.fixture
 def optimised(tmp_path: Path, stubborn: Stubborn) -> Callable[..., Any]:
-    """Optimise on twenty train and ten validation tasks with a model on loopback that is given 0.1 s for an answer."""
+    """Optimise on twenty train and ten validation tasks with a model on loopback that is given 0.3 s for an answer."""
 
     @contextmanager
     def opened(**optimiser: Any) -> Iterator[tuple[OptimisationRun, Callable[[], OptimisationSummary]]]:
@@ -77,7 +77,7 @@ def optimised(tmp_path: Path, stubborn: Stubborn) -> Callable[..., Any]:
         given = {"proposers": ["benchmarks.optimisation_machinery:propose_anything"], "iterations": 4, "patience": 9}
         settings = load_settings(
             model="openai:adder", base_url=stubborn.base_url, home=tmp_path / "home", attempts=1, concurrency=2,
-            model_timeout_s=0.1, retries=0, optimiser={**given, "gate_cap": 8, **optimiser},
+            model_timeout_s=0.3, retries=0, optimiser={**given, "gate_cap": 8, **optimiser},
         )  # fmt: skip
         services = open_services(settings)
         run = OptimisationRun(plan_optimisation(services, load_tasks(file).tasks, "tasks"), services)
@@ -98,14 +98,13 @@ def test_a_model_that_hangs_on_a_task_and_fails_on_another_leaves_them_out_and_t
     stubborn.hanging, stubborn.failing = {"add_3"}, {"add_8", "add_21"}
     with optimised(budget=budget, examples=20) as (run, summary):
         state = run.drive()
-        answered = [name for name, _ in stubborn.requests if name not in ("add_8", "add_21")]
         ledger = run.context.ledger.episodes_of(run.plan.run_id)
 
         assert state["ending"]["reason"] == "4 iterations are done"
         assert [i.decision for i in summary().iterations] == ["reject"] * 4
         assert summary().failures == 0, "they are no failures of a proposer"
         assert not {row["task_id"] for _, row in ledger} & {"add/3", "add/8", "add/21"}
-        assert len(answered) == len({row["episode_id"] for _, row in ledger}), "what has finished is not asked again"
+        assert summary().total["rollouts"] == len({row["episode_id"] for _, row in ledger}), "each is paid for once"
 
 
 def test_a_model_that_answers_nothing_any_more_ends_the_run_and_the_same_command_goes_on(
