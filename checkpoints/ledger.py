@@ -137,7 +137,8 @@ class Ledger:
         r, e = run_episodes.c, episodes.c
         phases = {f"train:{batch:04d}": batch for batch in batches}
         joined = run_episodes.join(episodes, r.episode_id == e.episode_id)
-        wanted = select(r.phase, r.position, e.episode_id, e.task, e.attempts, e.reward, e.outcome).select_from(joined)
+        columns = (r.phase, r.position, r.reused, e.episode_id, e.task, e.attempts, e.reward, e.outcome)
+        wanted = select(*columns).select_from(joined)
         found: list[Any] = []
         with self._home.reading() as connection:
             for start in range(0, len(batches), IDS_PER_QUERY):
@@ -146,7 +147,7 @@ class Ledger:
         return [
             {
                 "episode_id": row.episode_id, "task": row.task, "batch": phases[row.phase], "attempts": row.attempts,
-                "reward": row.reward, "memories": json.loads(row.outcome)["memories"],
+                "reward": row.reward, "memories": json.loads(row.outcome)["memories"], "found": bool(row.reused),
             }
             for row in sorted(found, key=lambda row: (phases[row.phase], row.position))
         ]  # fmt: skip

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import select
 
 from memory.clusters import Clustering, clustered
 from memory.consolidation import GROUP, Summariser, Summary, in_words, summaries_of
 from memory.credit import Shown, uses_of
 from memory.embedders import HashedEmbedder
+from memory.grouping import LATEST, groups_at, last_round, store_groups
 from memory.lifecycle import (
     ARCHIVED_BELOW,
     DECAYED_BELOW,
@@ -24,8 +25,8 @@ from memory.lifecycle import (
 from memory.recall import Recall
 from memory.record import HIDDEN_STATES, RECIPE, MemoryState, Record, Scope
 from memory.records import Records
-from memory.writer import CHUNK, Moment, Writer
-from storage.tables import memory_groups, memory_log, memory_origins
+from memory.writer import Moment, Writer
+from storage.tables import memory_log, memory_origins
 
 EVERYTHING = 2**31
 KEPT_VERSIONS = 2  # skills that do the same thing
@@ -101,23 +102,19 @@ class Care:
 
     def cluster(self) -> Clustering:
         """Group episodes by what they say, starting from the groups of the round before."""
-        moment = self.now.moment
+        moment, sight = self.now.moment, self.now.sight
         seen = [record for record in self._seen() if record.kind == "episodic"]
         with self.records.changing(actor=self.actor("cluster")) as writer:
-            last = _last_round(writer.connection, moment)
-            clustering = grouped(seen, _groups(writer.connection, moment.run_id, last))
-            number = moment.batch if moment.run_id else last + 1
-            _store_groups(writer.connection, moment.run_id, number, clustering.groups)
-            old = memory_groups.c.batch < last
-            writer.connection.execute(delete(memory_groups).where(memory_groups.c.run_id == moment.run_id, old))
+            number = moment.batch if moment.run_id else last_round(writer.connection, sight) + 1
+            clustering = grouped(seen, groups_at(writer.connection, sight, number - 1))
+            store_groups(writer.connection, sight, number, clustering.groups)
         return clustering
 
     def consolidate(self) -> None:
         """Let large groups of episodes stand in one summary each, all but the most important and newest of them."""
         moment = self.now.moment
         with self.records.home.reading() as connection:
-            number = moment.batch if moment.run_id else _last_round(connection, moment)
-            groups = _groups(connection, moment.run_id, number)
+            groups = groups_at(connection, self.now.sight, LATEST)
         summaries = summaries_of(self._seen(), groups, self.summarise, moment)
         drafts = [summary.draft for summary in summaries]
         vectors = self.records.embedded(drafts)
@@ -147,12 +144,19 @@ class Care:
         return found
 
     def _seen(self) -> list[Record]:
-        """Return what is in sight; what several runs brought about, with the origin in this one."""
+        """Return what is in sight; what several runs brought about, with the origin in this one or its ancestors."""
         found = self.recall.listed(self.scope, sight=self.now.sight, limit=EVERYTHING)
-        run_id, c = self.now.sight.run_id, memory_origins.c
-        with self.records.home.reading() as connection:
-            query = select(c.memory_id, c.batch).where(c.run_id == run_id)
-            own = {row[0]: row[1] for row in connection.execute(query)} if run_id else {}
+        line, run_id = self.now.sight.line, self.now.sight.run_id
+        own: dict[str, int] = {}
+        if line:
+            c = memory_origins.c
+            query = select(c.memory_id, c.run_id, c.batch).where(c.run_id.in_(sorted(line)))
+            with self.records.home.reading() as connection:
+                places = connection.execute(query).all()
+            first = [(one.memory_id, one.origin["run_id"], one.origin["batch"]) for one in found]
+            for memory_id, of, batch in [*places, *first]:
+                if of in line and batch < line[of]:
+                    own[memory_id] = min(batch, own.get(memory_id, batch))
         return [
             replace(one, origin={**one.origin, "run_id": run_id, "batch": own[one.memory_id]})
             if one.memory_id in own
@@ -252,30 +256,3 @@ def _store_summary(writer: Writer, summary: Summary, moment: Moment) -> None:
         state: MemoryState = "archived" if is_older else "consolidated"
         successor = draft.memory_id if is_older else ""
         writer.move(found[memory_id], state, cause=draft.memory_id, moment=moment, superseded_by=successor)
-
-
-def _last_round(connection: Connection, moment: Moment) -> int:
-    """Return the number of the last round of care before a moment; -1 when there was none."""
-    c = memory_groups.c
-    query = select(func.max(c.batch)).where(c.run_id == moment.run_id)
-    if moment.run_id:
-        query = query.where(c.batch < moment.batch)
-    found: int | None = connection.execute(query).scalar()
-    return -1 if found is None else found
-
-
-def _groups(connection: Connection, run_id: str, number: int) -> dict[str, str]:
-    c = memory_groups.c
-    query = select(c.memory_id, c.group_id).where(c.run_id == run_id, c.batch == number)
-    return {row[0]: row[1] for row in connection.execute(query)}
-
-
-def _store_groups(connection: Connection, run_id: str, number: int, groups: Mapping[str, str]) -> None:
-    c = memory_groups.c
-    connection.execute(delete(memory_groups).where(c.run_id == run_id, c.batch == number))
-    rows = [
-        {"run_id": run_id, "batch": number, "memory_id": one, "group_id": group}
-        for one, group in sorted(groups.items())
-    ]
-    for start in range(0, len(rows), CHUNK):
-        connection.execute(memory_groups.insert(), rows[start : start + CHUNK])

@@ -18,6 +18,7 @@ class Shown:
     memory_ids: frozenset[str]
     reward: float  # in [0, 1]
     repaired: bool  # the first program failed and another was asked for
+    finder: str = ""  # the run, where it did not execute the episode itself but found it in the ledger
 
 
 class _Window:
@@ -50,6 +51,10 @@ class _Window:
         return sum(self._episodes[number].reward for number in sorted(numbers))
 
 
+def _cause(episode: Shown) -> str:
+    return f"{episode.finder}:{episode.episode_id}" if episode.finder else episode.episode_id
+
+
 def uses_of(new: Sequence[Shown], window: Sequence[Shown], recipes: Set[str] = frozenset()) -> list[Use]:
     """Return the uses of memories by new episodes, each with its baseline from a window of episodes.
 
@@ -57,7 +62,7 @@ def uses_of(new: Sequence[Shown], window: Sequence[Shown], recipes: Set[str] = f
     """
     found = _Window(window)
     return [
-        Use(memory_id, one.episode_id, one.reward, found.baseline(one, memory_id, repaired=memory_id in recipes))
+        Use(memory_id, _cause(one), one.reward, found.baseline(one, memory_id, repaired=memory_id in recipes))
         for one in new
         for memory_id in sorted(one.memory_ids)
     ]

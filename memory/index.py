@@ -42,11 +42,20 @@ class Sight:
     watermark: int | None = None
     run_id: str = ""
     batch: int = 0
+    ancestors: tuple[tuple[str, int], ...] = ()  # runs that this one was forked from, and before which batch of each
+
+    @property
+    def line(self) -> dict[str, int]:
+        """Return the run and those it was forked from, with the batch before which each one's memories are seen."""
+        return {**dict(self.ancestors), self.run_id: self.batch} if self.run_id else {}
 
 
 def sight_of(horizon: Horizon, kinds: Sequence[str] = KINDS) -> Sight:
     """Return what an episode may see."""
-    return Sight(tuple(sorted(kinds)), watermark=horizon["watermark"], run_id=horizon["run_id"], batch=horizon["batch"])
+    return Sight(
+        tuple(sorted(kinds)), watermark=horizon["watermark"], run_id=horizon["run_id"], batch=horizon["batch"],
+        ancestors=tuple((one["run_id"], one["batch"]) for one in horizon.get("ancestors", [])),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,21 +237,16 @@ class ScopeIndex:
             seen &= np.isin(columns[KIND], [KINDS.index(kind) for kind in sight.kinds])
         if sight.watermark is None:
             return np.asarray(seen if sight.hidden else seen & (columns[HIDDEN_SEQ] == 0), np.bool_)
-        added = self._before(sight, columns[SEQ : BATCH + 1][[0, 2, 3]])
+        ends = {self._numbers.get(run, -1): batch for run, batch in sight.line.items()}
+        added = _before(columns[SEQ : BATCH + 1][[0, 2, 3]], sight.watermark, ends)
         for row, run, batch in self._further:
-            if row >= start and run == self._numbers.get(sight.run_id) and batch < sight.batch:
+            if row >= start and batch < ends.get(run, 0):
                 added[row - start] = True
-        hidden = (columns[HIDDEN_SEQ] > 0) & self._before(sight, columns[HIDDEN_SEQ : HIDDEN_BATCH + 1])
+        hidden = (columns[HIDDEN_SEQ] > 0) & _before(columns[HIDDEN_SEQ : HIDDEN_BATCH + 1], sight.watermark, ends)
         for row, run, batch in self._hidings:
-            if row >= start and run == self._numbers.get(sight.run_id) and batch < sight.batch:
+            if row >= start and batch < ends.get(run, 0):
                 hidden[row - start] = True
         return np.asarray(seen & added if sight.hidden else seen & added & ~hidden, np.bool_)
-
-    def _before(self, sight: Sight, when: NDArray[np.int64]) -> Mask:
-        """Tell what happened before the horizon: rows of (sequence, run, batch)."""
-        seq, run, batch = when
-        own = (run == self._numbers.get(sight.run_id, -1)) & (batch < sight.batch)
-        return np.asarray((seq <= sight.watermark) | (own if sight.run_id else False), np.bool_)
 
     def _passing(self, filters: Group | None, size: int, now: float) -> Mask | None:
         """Return what passes the filters and has not expired; None when everything does."""
@@ -251,6 +255,15 @@ class ScopeIndex:
             fresh = np.array(self._expiry[:size]) > now
             passing = fresh if passing is None else passing & fresh
         return passing
+
+
+def _before(when: NDArray[np.int64], watermark: int, ends: Mapping[int, int]) -> Mask:
+    """Tell what happened before a horizon: rows of (sequence, run, batch), and where each run of its line ends."""
+    seq, run, batch = when
+    found = seq <= watermark
+    for number, end in ends.items():
+        found = found | ((run == number) & (batch < end))
+    return np.asarray(found, np.bool_)
 
 
 def _own_fields(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Now:
 
     def age(self, run_id: str, batch: int, at: float) -> float:
         """Return how long ago something happened, in seconds."""
-        if run_id and run_id == self.sight.run_id:
+        if run_id in self.sight.line:
             return max(self.sight.batch - batch, 0) * self.batch_s
         return max(self.at - at, 0.0) + self.sight.batch * self.batch_s
 
@@ -112,7 +112,7 @@ class Use:
     """An episode was shown a memory."""
 
     memory_id: str
-    cause: str  # the episode: the same memory and cause count once
+    cause: str  # the episode, after "run:" where another run executed it: the same memory and cause count once
     reward: float | None  # in [0, 1]; None: it is not known
     baseline: float | None  # in [0, 1]: what such an episode gets without the memory; None: it is not known
 
@@ -153,11 +153,13 @@ def tracks(home: Home, memory_ids: Sequence[str], now: Now) -> dict[str, Track]:
     """Return what each memory was used for, as far as is in sight; those never used are left out."""
     found: dict[str, Track] = {}
     c = memory_uses.c
-    query = select(c.memory_id, c.reward, c.baseline, c.run_id, c.batch, c.at).where(_known(now.sight))
+    query = select(c.memory_id, c.cause, c.reward, c.baseline, c.run_id, c.batch, c.at).where(_known(now.sight))
     with home.reading() as connection:
         for part in _parts(memory_ids):
-            chosen = query.where(c.memory_id.in_(part)).order_by(c.memory_id, c.cause)
-            for memory_id, reward, baseline, *place in connection.execute(chosen):
+            rows = connection.execute(query.where(c.memory_id.in_(part)).order_by(c.memory_id, c.cause)).all()
+            # what a run and its fork both note of an episode that they share counts once
+            uses = {(row.memory_id, row.cause.removeprefix(f"{row.run_id}:")): row for row in reversed(rows)}
+            for (memory_id, _), (_, _, reward, baseline, *place) in sorted(uses.items()):
                 old = found.get(memory_id, Track())
                 gained = () if reward is None or baseline is None else (reward - baseline,)
                 age = min(old.age, now.age(*place))
@@ -175,8 +177,8 @@ def _known(sight: Sight) -> ColumnElement[bool]:
     c = memory_uses.c
     if sight.watermark is None:
         return true()
-    own = and_(c.run_id == sight.run_id, c.run_id != "", c.batch < sight.batch)
-    return or_(c.seq <= sight.watermark, own)
+    own = [and_(c.run_id == run_id, c.batch < batch) for run_id, batch in sight.line.items()]
+    return or_(c.seq <= sight.watermark, *own)
 
 
 def _parts(memory_ids: Sequence[str]) -> Iterable[Sequence[str]]:

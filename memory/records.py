@@ -13,7 +13,7 @@ from memory.embedders import Vectors
 from memory.embeddings import Embeddings
 from memory.log import WRITERS, LogEntry, entry_from, first_break, tail
 from memory.record import Draft, Record, Scope, validated
-from memory.writer import Writer, records_by_id
+from memory.writer import CHUNK, Writer, records_by_id
 from storage.engine import Home
 from storage.prepared import Prepared
 from storage.tables import (
@@ -74,6 +74,19 @@ class Records:
         """Return those of the memories that exist, by id."""
         with self.home.reading() as connection:
             return records_by_id(connection, memory_ids)
+
+    def unknown_to(self, run_id: str, memory_ids: Sequence[str]) -> list[str]:
+        """Return those of the memories that a learning run is not known to have brought about."""
+        found: list[str] = []
+        m, o = memories.c, memory_origins.c
+        further = memory_origins.c.memory_id == m.memory_id
+        joined = memories.outerjoin(memory_origins, further & (o.run_id == run_id))
+        query = select(m.memory_id).select_from(joined).where(m.run_id != run_id, o.run_id.is_(None))
+        with self.home.reading() as connection:
+            for start in range(0, len(memory_ids), CHUNK):
+                some = memory_ids[start : start + CHUNK]
+                found += connection.execute(query.where(m.memory_id.in_(some)).order_by(m.memory_id)).scalars()
+        return found
 
     def named(self, beginning: str, *, limit: int = 10) -> list[str]:
         """Return the ids, of memories that exist or once did, that begin so; sorted."""

@@ -54,6 +54,13 @@ class MemoryStore:
         """Store memories in one transaction, all or none; return their ids, in order. Raises what `add` raises."""
         return self.records.add([draft_from(draft, self.scope) for draft in drafts])
 
+    def adopt(self, memory_ids: Sequence[str], run_id: str, batch: int) -> None:
+        """Make memories that other runs wrote visible to later batches of a run as well; once more changes nothing."""
+        others = self.records.unknown_to(run_id, memory_ids)
+        if others:
+            with self.records.changing() as writer:
+                writer.adopt(others, run_id, batch)
+
     def search(self, query: MemoryQuery) -> list[MemoryHit]:
         """Return the best memories inside the query's horizon, best first, ties by id."""
         sight = sight_of(query["horizon"], query["kinds"])

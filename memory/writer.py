@@ -62,6 +62,12 @@ class Writer:
         self.added.update(draft.memory_id for draft in new)
         return len(new)
 
+    def adopt(self, memory_ids: Sequence[str], run_id: str, batch: int) -> None:
+        """Note that a learning run brought memories about as well; those that are not there any more are left out."""
+        now: Origin = {"run_id": run_id, "batch": batch, "episode_id": ""}
+        for memory_id, first in self._origins(memory_ids).items():
+            self._note_origin(memory_id, first, now)
+
     def read(self, memory_ids: Sequence[str]) -> dict[str, Record]:
         """Return those of the memories that exist, as they are inside this transaction."""
         return records_by_id(self.connection, memory_ids)

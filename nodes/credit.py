@@ -37,11 +37,18 @@ def credit(state: CreditReads, runtime: Runtime[Context]) -> CreditWrites:
     first = min(tended, max(batch - math.ceil(WINDOW / context.settings.batch_size), 0))
     rows = context.ledger.trained(run_id, range(first, batch))
     new = [row for row in rows if row["batch"] >= tended]
-    return {"since": since, "credited": care_before(horizon, context).credit(_shown(new), _shown(rows))}
+    return {"since": since, "credited": care_before(horizon, context).credit(_shown(new, run_id), _shown(rows, run_id))}
 
 
-def _shown(rows: Sequence[Trained]) -> list[Shown]:
+def _shown(rows: Sequence[Trained], run_id: str) -> list[Shown]:
     return [
-        Shown(row["episode_id"], row["task"], frozenset(row["memories"]), row["reward"], row["attempts"] > 1)
+        Shown(
+            episode_id=row["episode_id"],
+            task=row["task"],
+            memory_ids=frozenset(row["memories"]),
+            reward=row["reward"],
+            repaired=row["attempts"] > 1,
+            finder=run_id if row["found"] else "",
+        )
         for row in rows
     ]

@@ -1,6 +1,7 @@
 """Run the episodes of the planned batch."""
 
 import json
+from collections.abc import Sequence
 from typing import TypedDict
 
 from langgraph.runtime import Runtime
@@ -8,6 +9,7 @@ from langgraph.runtime import Runtime
 from runtime.context import Context
 from runtime.episodes import episode_specs, tasks_of, tasks_of_batch
 from state.learning import Plan, Progress, RunRef, TaskEntry
+from state.ledger import FinishedEpisode
 
 
 class RunEpisodesReads(TypedDict):
@@ -34,6 +36,7 @@ def run_episodes(state: RunEpisodesReads, runtime: Runtime[Context]) -> RunEpiso
     entries = _planned(state["run"], plan, context)
     specs = episode_specs(state["run"], entries, plan, state["prompt_set"], context)
     result = context.run_episodes(specs, f"train:{plan['batch']:04d}")
+    _adopt(result["finished"], state["run"], plan, context)
     return {
         "progress": {
             **progress,
@@ -43,6 +46,12 @@ def run_episodes(state: RunEpisodesReads, runtime: Runtime[Context]) -> RunEpiso
             "unscored": progress["unscored"] + len(result["unscored"]),
         }
     }
+
+
+def _adopt(rows: Sequence[FinishedEpisode], run: RunRef, plan: Plan, context: Context) -> None:
+    """Make what the episodes remembered this run's own, too: a run and its forks share those that are the same."""
+    remembered = [memory_id for row in rows for memory_id in row["outcome"]["remembered"]]
+    context.memory.adopt(remembered, run["run_id"], plan["batch"])
 
 
 def _planned(run: RunRef, plan: Plan, context: Context) -> list[TaskEntry]:

@@ -73,6 +73,8 @@ def learnability(solved: int, tries: int) -> float:
 def horizon_at(run: RunRef, batch: int, context: Context) -> tuple[Horizon, str]:
     """Return which memories the episodes of a batch may see, and the id of that set ("" for none)."""
     horizon: Horizon = {"watermark": run["watermark"], "run_id": run["run_id"], "batch": batch}
+    if "ancestors" in run:
+        horizon["ancestors"] = run["ancestors"]
     return horizon, context.memory.snapshot(horizon) if context.settings.memories else ""
 
 
@@ -84,9 +86,10 @@ def episode_specs(
     others = _asked_instead(entries, plan, context.settings)
     for entry in entries:
         learns = entry["split"] == "train"
-        # what a train episode remembers is seen by later batches of the run that ran it: it is that run's own
+        # what a train episode remembers is seen by later batches of the run that ran it: it is that run's own, and
+        # that of its forks
         asks = learns and "remember" in context.settings.ask  # then its result is a person's, too
-        learner = run["run_id"] if asks or (learns and context.settings.memories) else ""
+        learner = run.get("learner", run["run_id"]) if asks or (learns and context.settings.memories) else ""
         made = [
             _spec(run, entry, repeat, plan, prompt_set, learns=learns, learner=learner, context=context)
             for repeat in range(context.settings.repeats)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from typing_extensions import TypedDict
 
-from state.memory_item import Horizon
+from state.memory_item import Ancestor, Horizon
 from state.reducers import latest_by_batch
 from state.task import Split
 
@@ -19,6 +19,8 @@ class RunRef(TypedDict):
     model: str  # what tells this model's answers from another's
     conditions: str  # digest of attempts, limits, seed, reward table, graph version
     watermark: int  # memories up to here are visible from the start
+    ancestors: NotRequired[list[Ancestor]]  # of a fork: whose memories it goes on with, the nearest first
+    learner: NotRequired[str]  # of a fork: the first original, whose train episodes it shares where nothing differs
 
 
 class TaskEntry(TypedDict):

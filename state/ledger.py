@@ -60,6 +60,7 @@ class Trained(TypedDict):
     attempts: int
     reward: float
     memories: list[str]  # ids that the model was shown
+    found: bool  # another run executed it
 
 
 class Failure(TypedDict):

@@ -41,15 +41,24 @@ class MemoryHit(TypedDict):
     why: str  # how the score came about
 
 
+class Ancestor(TypedDict):
+    """A run that another one was forked from: what its batches before that one remembered belongs to both."""
+
+    run_id: str
+    batch: int
+
+
 class Horizon(TypedDict):
     """Which memories an episode may see, so that concurrent episodes of one batch see the same.
 
-    Visible is what was in the log up to `watermark` when the run began, and what earlier batches of the same run wrote.
+    Visible is what was in the log up to `watermark` when the run began, and what earlier batches of the same run wrote,
+    or of the runs that it was forked from.
     """
 
     watermark: int
     run_id: str
     batch: int
+    ancestors: NotRequired[list[Ancestor]]  # the nearest first
 
 
 class MemoryQuery(TypedDict):

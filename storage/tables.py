@@ -289,7 +289,7 @@ memory_uses = Table(
     Column("batch", Integer, nullable=False, server_default="0"),
 )
 
-# Which memories are alike, as of a round of care; the last two rounds of a run, so that a repeated one ends the same.
+# Which memories are alike: what each round of care changed, so that a repeated one, and a fork's, ends the same.
 memory_groups = Table(
     "memory_groups",
     metadata,
