@@ -43,6 +43,8 @@ class Run:
     task_file: str
     prompt_set: str
     """Id of the prompt set with which it begins."""
+    forked_from: str = ""
+    """Of a fork: the run that it branched from, and where."""
 
 
 def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services: Services) -> Run:
@@ -57,16 +59,22 @@ def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services
         {"task_id": task["task_id"], "task": address, "split": task["split"]}
         for task, address in zip(chosen, addresses, strict=True)
     ]
-    kept = settings.that_matter() | {"model": services.models.of("generate").model_id}
+    kept = kept_settings(services)
     versions = [graph_version(episode_graph()), graph_version(learning_loop_graph())]
     if settings.optimise_every:
         versions.append(graph_version(prompt_optimization_graph()))
-    else:
-        del kept["optimiser"]  # a run that optimises nothing is the same whatever these say
     prompt_set = services.prompts.resolve(settings.prompts, time.time())
     key = {"settings": kept, "tasks": entries, "prompts": prompt_set, "graphs": versions}
     run_id = f"run-{digest_of(canonical(key))[:10]}"
     return Run(run_id=run_id, settings=kept, tasks=entries, task_file=task_file, prompt_set=prompt_set)
+
+
+def kept_settings(services: Services) -> dict[str, Any]:
+    """Return what is kept of the settings of a run: all that its results depend on, as JSON values."""
+    kept = services.settings.that_matter() | {"model": services.models.of("generate").model_id}
+    if not services.settings.optimise_every:
+        del kept["optimiser"]  # a run that optimises nothing is the same whatever these say
+    return kept
 
 
 def conditions_of(services: Services) -> str:
@@ -143,6 +151,7 @@ class LearningRun:
         if self.is_finished():
             return self._drive_loop(may_start=False)  # reads the finished thread
         settings = self.run.settings | {"task_file": self.run.task_file, "n_tasks": len(self.run.tasks)}
+        settings |= {"forked_from": self.run.forked_from} if self.run.forked_from else {}
         row: RunRow = {
             "run_id": run_id,
             "settings": settings,

@@ -88,6 +88,8 @@ class RunSummary:
     reused: int
     """Results that were in the ledger already: this run paid nothing for them."""
     failures: list[Failure]
+    forks: list[str]
+    """Runs that were forked from it."""
     worst: list[FinishedEpisode]
     """The lowest rewards of what the tables count."""
     model_use: list[ModelUse]
@@ -125,6 +127,7 @@ def summarise(ledger: Ledger, run_id: str) -> RunSummary:
         episodes=episodes,
         reused=len(episodes) - len(spent),
         failures=ledger.failures_of(run["run_id"]),
+        forks=ledger.forks_of(run["run_id"]),
         model_use=model_uses(ledger.model_use(run["run_id"])),
         traces=ledger.traces(run["run_id"]),
         worst=sorted(unsolved.values(), key=lambda row: (row["reward"], row["task_id"], row["repeat"]))[:WORST],

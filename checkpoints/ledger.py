@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import Row, bindparam, delete, or_, select, update
 
 from state.errors import SetupError
 from state.ledger import Failure, FinishedEpisode, RunRow, Trained
@@ -13,7 +13,7 @@ from state.periodic import CareCounts
 from storage.contents import canonical
 from storage.engine import Home, insert_new
 from storage.prepared import Prepared
-from storage.tables import care_rounds, episodes, failures, run_episodes, runs
+from storage.tables import care_rounds, episodes, failures, forks, run_episodes, runs
 from storage.traces import trace_counts
 from storage.usage import Use, use_of
 
@@ -158,12 +158,35 @@ class Ledger:
             row = {"run_id": run_id, "batch": batch, "counts": canonical(counts)}
             insert_new(connection, care_rounds, [row])
 
+    def share(self, run_id: str, with_run: str, before: int) -> None:
+        """Note that another run uses what this one did before a batch; the same again changes nothing.
+
+        That is its train episodes, its measurements and its rounds of care; failures and costs stay its own.
+        """
+        r, c = run_episodes.c, care_rounds.c
+        kinds = [(r.phase >= f"{kind}:") & (r.phase < f"{kind}:{before:04d}") for kind in ("train", "held_out")]
+        places = select(r.phase, r.episode_id, r.position).where(r.run_id == run_id, or_(*kinds))
+        rounds = select(c.batch, c.counts).where(c.run_id == run_id, c.batch <= before)
+        with self._home.writing() as connection:
+            mine = [_place(with_run, *place, reused=1) for place in connection.execute(places)]
+            insert_new(connection, run_episodes, mine)
+            care = [
+                {"run_id": with_run, "batch": row.batch, "counts": row.counts} for row in connection.execute(rounds)
+            ]
+            insert_new(connection, care_rounds, care)
+
     def care_of(self, run_id: str) -> list[tuple[int, CareCounts]]:
         """Return (train batches before it, what it did) for every round of memory care of a run, in order."""
         c = care_rounds.c
         query = select(c.batch, c.counts).where(c.run_id == run_id).order_by(c.batch)
         with self._home.reading() as connection:
             return [(batch, json.loads(counts)) for batch, counts in connection.execute(query)]
+
+    def forks_of(self, run_id: str) -> list[str]:
+        """Return the runs that were forked from a run, the oldest first."""
+        query = select(forks.c.fork_id).where(forks.c.parent == run_id).order_by(forks.c.created_at, forks.c.fork_id)
+        with self._home.reading() as connection:
+            return list(connection.execute(query).scalars())
 
     def episode(self, prefix: str) -> FinishedEpisode | None:
         """Return the finished episode whose id begins so; raises SetupError when several do."""

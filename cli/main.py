@@ -276,7 +276,10 @@ def replay(
 
 @app.command(cls=PanelCommand)
 def fork(
-    episode: Annotated[str, typer.Argument(help="The beginning of an episode's id, or a fork.")],
+    name: RunOrEpisodeArgument,
+    at_batch: Annotated[
+        int | None, typer.Option(help="Of a run: how many of its train batches the fork keeps.")
+    ] = None,
     at: Annotated[
         str | None, typer.Option("--from", help="Node that runs again first; generate:2 is its second turn.")
     ] = None,
@@ -293,8 +296,8 @@ def fork(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Branch an episode at a node with something changed. Its original stays as it is, and is shown beside it."""
-    from cli.replay import fork_one
+    """Branch an episode at a node, or a run after a batch, with something changed. The original stays as it is."""
+    from cli.replay import fork_learning, fork_one
     from workbench.edits import parse_edits
     from workbench.fork import Changes
 
@@ -305,7 +308,13 @@ def fork(
         memory_snapshot=memory_snapshot,
         state=parse_edits(state or []),
     )
-    fork_one(episode, home, changes, at=at, teach=teach, as_json=as_json)
+    if not name.startswith("run-"):
+        if at_batch is not None:
+            raise SetupError(f"--at-batch is for runs, and {name} is none: --from says where an episode's fork begins")
+        return fork_one(name, home, changes, at=at, teach=teach, as_json=as_json)
+    if at is not None or teach:
+        raise SetupError("--from and --teach are for episodes: --at-batch says where a run's fork begins")
+    raise typer.Exit(fork_learning(name, home, changes, at_batch=at_batch, as_json=as_json))
 
 
 @app.command(cls=PanelCommand)

@@ -11,10 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from checkpoints.replay import ThreadReplay
+from cli.run import drive_run
 from cli.tables import home_option, stdout_console
 from workbench.bench import Workbench
 from workbench.compare import EpisodeComparison, RunComparison, compare
 from workbench.fork import Changes, fork
+from workbench.fork_run import RunFork
 from workbench.replay import Replay, replay
 
 SHOWN = 30  # differences on the terminal; all of them with --json
@@ -37,6 +39,12 @@ def replay_one(name: str, home: Path | None, *, as_json: bool) -> int:
     else:
         _print_replay(found)
     return 0 if found.is_same else 1
+
+
+def fork_learning(name: str, home: Path | None, changes: Changes, *, at_batch: int | None, as_json: bool) -> int:
+    """Fork a learning run, run the fork to its end and print its report; return the exit code."""
+    with Workbench(home) as bench, RunFork(bench, name, changes, at_batch=at_batch) as planned:
+        return drive_run(planned.run, planned.services, begin=planned.begin, as_json=as_json)
 
 
 def fork_one(name: str, home: Path | None, changes: Changes, *, at: str | None, teach: bool, as_json: bool) -> None:

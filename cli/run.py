@@ -4,19 +4,19 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 from batch.html_report import REPORT_FILE, write_report
-from batch.loop import LearningRun, plan_run
+from batch.loop import LearningRun, Run, plan_run
 from batch.progress import ProgressTracker
 from batch.summary import summarise
 from cli.live import watching
 from cli.tables import home_option, print_json, print_summary
-from runtime.build import open_services
+from runtime.build import Services, open_services
 from runtime.settings import Settings
 from state.errors import BudgetError, StoppedError
 from state.redaction import redacted
@@ -41,36 +41,44 @@ def run_tasks(name: str, settings: Settings, loaded: LoadedTasks, *, as_json: bo
     """
     services = open_services(settings)
     try:
-        plan = plan_run(settings, loaded.tasks, name, services)
-        tracker = ProgressTracker()
-        learning = LearningRun(plan, services, tracker)
-        try:
-            log_to(learning.folder / "run.log", services.home)
-            if learning.is_finished():
-                print(f"{plan.run_id} has finished already; this is its report", file=sys.stderr)
-            else:
-                with stopping(learning), watching(tracker, plan.run_id, len(plan.tasks), settings):
-                    learning.drive()
-        except BudgetError:
-            raise
-        except StoppedError as error:
-            raise StoppedError(
-                f"stopped: {tracker.counts.finished} episodes of {plan.run_id} are saved. "
-                f"Run the same command again to continue"
-            ) from error
-        finally:
-            learning.close()
-        summary = summarise(services.ledger, plan.run_id)
-        report = learning.folder / REPORT_FILE if services.home.seal is None else None
-        if as_json:
-            print_json(summary, report)
-        else:
-            print_summary(summary, report, settings.home)
-        if report is not None:
-            write_report(summary, report, home_option(settings.home))  # last: a full disk must not cost the tables
-        return 1 if summary.failures else 0
+        return drive_run(plan_run(settings, loaded.tasks, name, services), services, as_json=as_json)
     finally:
         services.close()
+
+
+def drive_run(plan: Run, services: Services, *, as_json: bool, begin: Callable[[], None] = lambda: None) -> int:
+    """Drive a run to its end and print the report; return the exit code. Raises what `run_tasks` raises.
+
+    begin: what is done first, once the run is ours alone.
+    """
+    settings, tracker = services.settings, ProgressTracker()
+    learning = LearningRun(plan, services, tracker)
+    try:
+        log_to(learning.folder / "run.log", services.home)
+        begin()
+        if learning.is_finished():
+            print(f"{plan.run_id} has finished already; this is its report", file=sys.stderr)
+        else:
+            with stopping(learning), watching(tracker, plan.run_id, len(plan.tasks), settings):
+                learning.drive()
+    except BudgetError:
+        raise
+    except StoppedError as error:
+        raise StoppedError(
+            f"stopped: {tracker.counts.finished} episodes of {plan.run_id} are saved. "
+            f"Run the same command again to continue"
+        ) from error
+    finally:
+        learning.close()
+    summary = summarise(services.ledger, plan.run_id)
+    report = learning.folder / REPORT_FILE if services.home.seal is None else None
+    if as_json:
+        print_json(summary, report)
+    else:
+        print_summary(summary, report, settings.home)
+    if report is not None:
+        write_report(summary, report, home_option(settings.home))  # last: a full disk must not cost the tables
+    return 1 if summary.failures else 0
 
 
 class _Redacting(logging.Formatter):

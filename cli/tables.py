@@ -69,6 +69,7 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
         console.print(f"{summary.reused} results were in the ledger already: tokens, cost and times leave them out.")
     for line in sentences(summary.model_use):
         console.print(line, soft_wrap=True)
+    _print_lineage(console, summary, home)
     _print_failures(console, summary, home)
     arrived, lost = summary.traces
     if lost:
@@ -80,6 +81,16 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
         )
     if report is not None:
         console.print(f"Report: {report}", soft_wrap=True)
+
+
+def _print_lineage(console: Console, summary: RunSummary, home: Path) -> None:
+    run_id, above = summary.run["run_id"], summary.run["settings"].get("forked_from", "")
+    if above:
+        parent = above.partition(" ")[0]
+        command = f"ratchet compare {parent} {run_id}{home_option(home)}"
+        console.print(f"Forked from {above}. Side by side: {command}", soft_wrap=True)
+    if summary.forks:
+        console.print(f"Forks: {', '.join(summary.forks)}", soft_wrap=True)
 
 
 def _print_worst(console: Console, summary: RunSummary, home: Path) -> None:

@@ -28,6 +28,8 @@ from storage.contents import digest_of
 KEPT_VIEWS = 8  # one per run and kind of question that is under way in this process
 WORN_FROM = 2_000  # rows
 KEPT_ANSWERS = 1000  # per view
+# Of a score: sums of floats differ in their last digits by the order of the words, which others' memories decide too.
+DIGITS = 9
 # Columns of numbers, one row per record; version 0: replaced or forgotten.
 SEQ, KIND, RUN, BATCH, HIDDEN_SEQ, HIDDEN_RUN, HIDDEN_BATCH, THREAD, CODE, VERSION = range(10)
 
@@ -159,7 +161,7 @@ class ScopeIndex:
         passing = self._passing(asked.filters, len(ranking.scores), asked.now)
         scores = ranking.scores if passing is None else np.where(passing, ranking.scores, 0.0)
         rows = best(scores, asked.limit)
-        ranked = sorted((-float(scores[row]), self._ids[row], int(row)) for row in rows)[: asked.limit]
+        ranked = sorted((-round(float(scores[row]), DIGITS), self._ids[row], int(row)) for row in rows)[: asked.limit]
         return [Scored(memory_id, -score, ranking.explained(row)) for score, memory_id, row in ranked]
 
     def listed(self, sight: Sight, filters: Group | None, now: float) -> list[str]:

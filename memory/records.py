@@ -134,7 +134,7 @@ class Changes:
     """What happened to the records of a scope since a sequence, as of one point in time."""
 
     until: int  # the last sequence that is taken into account
-    rows: Sequence[Mapping[str, Any]]  # of `memories`, by their last change
+    rows: Sequence[Mapping[str, Any]]  # of `memories`, the oldest first
     origins: Sequence[tuple[str, str, int]]  # (memory id, run, batch): further runs that brought one of the rows about
     hidings: Sequence[tuple[str, str, int]]  # the same: further runs that hid one of the rows
     forgotten: frozenset[str]
@@ -175,7 +175,8 @@ def _progress(connection: Connection, since: int) -> tuple[int, set[str]]:
 
 @lru_cache
 def _rows_of(fields: tuple[str, ...]) -> Prepared:
-    return Prepared(select(memories).where(*_changed(fields)).order_by(memories.c.changed_seq))
+    # in the order in which they were added, as an index that followed the log took them: sums then round the same
+    return Prepared(select(memories).where(*_changed(fields)).order_by(memories.c.seq))
 
 
 @lru_cache

@@ -171,9 +171,11 @@ class Writer:
         c = memory_origins.c
         known = select(c.run_id).where(c.memory_id == memory_id, c.run_id == now["run_id"])
         if self.connection.execute(known).first() is None:
+            # what the memory says of itself stays as it is: the other run's record of it does not change
             row = {"memory_id": memory_id, "run_id": now["run_id"], "batch": now["batch"]}
             _INSERT_ORIGIN(self.connection, row)
-            self._change(Change(memory_id=memory_id, event="seen", detail={"run": now["run_id"]}), {})
+            seen = Change(memory_id=memory_id, event="seen", detail={"run": now["run_id"]})
+            self._change(seen, {}, touches=False)
 
     def _change(self, change: Change, values: Mapping[str, Any], *, hides: bool = False, touches: bool = True) -> None:
         (seq,) = self.log([change])

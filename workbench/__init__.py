@@ -10,6 +10,7 @@ from workbench.care import prune
 from workbench.compare import compare
 from workbench.drawing import draw
 from workbench.fork import Changes, fork
+from workbench.fork_run import fork_run
 from workbench.memories import memory, memory_map, search
 from workbench.optimisations import candidate_tree, front, optimisation, optimise
 from workbench.replay import replay
@@ -21,7 +22,7 @@ from workbench.transfer import export_threads, import_threads
 
 __all__ = [
     "Changes", "Episodes", "Picture", "RatchetError", "RunReport", "SetupError", "Trace", "Workbench", "answer",
-    "answer_promotion", "candidate_tree", "compare", "draw", "episodes", "export_threads", "fork", "front",
+    "answer_promotion", "candidate_tree", "compare", "draw", "episodes", "export_threads", "fork", "fork_run", "front",
     "import_threads", "memory", "memory_map", "optimisation", "optimise", "pending", "profile", "prune", "replay",
     "report", "run", "search", "story", "trace",
 ]  # fmt: skip

@@ -55,7 +55,7 @@ def edited(state: Mapping[str, Any], edits: Mapping[str, Any], contents: Content
         if channel not in state:
             raise SetupError(f"{key}: this state has no {channel!r} at that point (have: {', '.join(sorted(state))})")
         changed[channel] = _with(changed.get(channel, state[channel]), path, value, key, contents)
-    if "attempts" in changed:
+    if isinstance(changed.get("attempts"), list):  # of an episode; among a run's settings it is a number
         changed["attempts"] = [
             _answered(old, new) for old, new in zip(state["attempts"], changed["attempts"], strict=True)
         ]

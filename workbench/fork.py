@@ -4,6 +4,7 @@ The rule: a fork teaches nobody. It gets no row in the ledger, so no run finds i
 written only where `teach` asks for it: then under the fork's own name, so that the original's run never sees it.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +21,14 @@ from memory.embedders import Embedder, embedder_named
 from memory.store import MemoryStore
 from models.retry import Retries
 from models.roles import Models, RoleModel
-from prompts.registry import read_folder
+from prompts.registry import PromptRegistry, read_folder
 from runtime.build import make_role_models
 from runtime.context import Context
 from runtime.settings import Settings
 from state.episode import EpisodeSpec, EpisodeState
 from state.errors import SetupError
-from state.memory_item import Horizon, MemoryDraft
+from state.learning import RunRef
+from state.memory_item import Ancestor, Horizon, MemoryDraft
 from storage.contents import canonical, digest_of
 from storage.engine import Home
 from telemetry.langsmith import untraced
@@ -144,12 +146,12 @@ class _Maker:
         values = edited(state, changes.state or {}, self._bench.contents)
         spec: EpisodeSpec = values.get("episode", spec_of(state))
         if changes.model is not None:
-            settings = self._settings(changes)
+            settings = settings_with(self._bench, self._spec["run_id"], changes)
             spec = {**spec, "model": make_role_models(settings)["generate"].model_id}
         if changes.prompts is not None:
-            spec = {**spec, "prompt_set": self._prompt_set(spec["prompt_set"], changes.prompts)}
+            spec = {**spec, "prompt_set": changed_prompts(self.context.prompts, spec["prompt_set"], changes.prompts)}
         if changes.memory_snapshot is not None:
-            horizon = self._horizon(changes.memory_snapshot)
+            horizon = horizon_of(self._bench, self.context.memory, changes.memory_snapshot)
             spec = {**spec, "horizon": horizon, "memory_snapshot": self.context.memory.snapshot(horizon)}
         return values if spec == state["episode"] else {**values, "episode": spec}
 
@@ -168,15 +170,6 @@ class _Maker:
             memory.close()
             models.close()
 
-    def _settings(self, changes: Changes) -> Settings:
-        """Return the settings of the original's run, with the model that is asked for in its place."""
-        if changes.model is None:
-            return self._bench.settings_of(self._spec["run_id"])
-        given = {"model": changes.model, "base_url": changes.base_url}
-        settings = self._bench.settings_of(self._spec["run_id"], {"model": changes.model, "key_env": None})
-        roles = {role: one for role, one in settings.roles.items() if role != "generate"}
-        return settings.model_copy(update={**given, "roles": roles})
-
     def _models(self, changes: Changes) -> Models:
         """Return the models that answer: the one asked for, or the original's; of a recording, what is recorded.
 
@@ -187,28 +180,46 @@ class _Maker:
             writer = EpisodeRecording.of(self._last.get("attempts", []), self._bench.contents)
             by_role = {**make_role_models(settings), "generate": RoleModel(model=writer, model_id="recorded")}
         else:
-            settings = self._settings(changes)
+            settings = settings_with(self._bench, self._spec["run_id"], changes)
             by_role = make_role_models(settings)
         return Models(by_role, retries=Retries(count=settings.retries, first_wait_s=settings.retry_wait_s))
 
-    def _prompt_set(self, old: str, given: str) -> str:
-        prompts, now = self.context.prompts, self.context.clock()
-        if not Path(given).is_dir():
-            return prompts.find(given, now)["prompt_set"]
-        return prompts.add_users(read_folder(Path(given), prompts.get(old)), old, now)
 
-    def _horizon(self, given: str) -> Horizon:
-        """Return which memories "none", "home", "run-…" or "run-…@3" mean."""
-        if given == "none":
-            return {"watermark": 0, "run_id": "", "batch": 0}
-        if given == "home":
-            return {"watermark": self.context.memory.watermark(), "run_id": "", "batch": 0}
-        name, at, batch = given.partition("@")
-        run = self._bench.run_of(name)
-        if run is None or (at and not batch.isdigit()):
-            raise SetupError(
-                f'memory snapshot {given!r}: write none, home, a run, or a run and a batch like "run-1a2b@3"'
-            )
-        points = history(self._bench.saver, run["run_id"])
-        watermark = values_of(points[-1])["run"]["watermark"] if points else 0
-        return {"watermark": watermark, "run_id": run["run_id"], "batch": int(batch) if at else ALL_BATCHES}
+def settings_with(bench: Workbench, run_id: str, changes: Changes, others: Mapping[str, Any] | None = None) -> Settings:
+    """Return the settings of a run, with the model that is asked for in its place, and with other values."""
+    if changes.model is None:
+        return bench.settings_of(run_id, others)
+    settings = bench.settings_of(run_id, {**(others or {}), "model": changes.model, "key_env": None})
+    roles = {role: one for role, one in settings.roles.items() if role != "generate"}
+    return settings.model_copy(update={"model": changes.model, "base_url": changes.base_url, "roles": roles})
+
+
+def changed_prompts(prompts: PromptRegistry, old: str, given: str) -> str:
+    """Return the prompt set that the beginning of an id, or a folder of components, stands for; keep a new one."""
+    now = time.time()
+    if not Path(given).is_dir():
+        return prompts.find(given, now)["prompt_set"]
+    return prompts.add_users(read_folder(Path(given), prompts.get(old)), old, now)
+
+
+def horizon_of(bench: Workbench, memory: MemoryStore, given: str) -> Horizon:
+    """Return which memories "none", "home", "run-…" or "run-…@3" mean; raises SetupError for anything else."""
+    if given == "none":
+        return {"watermark": 0, "run_id": "", "batch": 0}
+    if given == "home":
+        return {"watermark": memory.watermark(), "run_id": "", "batch": 0}
+    name, at, batch = given.partition("@")
+    run = bench.run_of(name)
+    if run is None or (at and not batch.isdigit()):
+        raise SetupError(f'memory snapshot {given!r}: write none, home, a run, or a run and a batch like "run-1a2b@3"')
+    points = history(bench.saver, run["run_id"])
+    if not points:
+        return {"watermark": 0, "run_id": run["run_id"], "batch": int(batch) if at else ALL_BATCHES}
+    return horizon_before(values_of(points[-1])["run"], int(batch) if at else ALL_BATCHES)
+
+
+def horizon_before(run: RunRef, batch: int) -> Horizon:
+    """Return what a run remembered before a batch, with what it took over from those that it was forked from."""
+    horizon: Horizon = {"watermark": run["watermark"], "run_id": run["run_id"], "batch": batch}
+    above: list[Ancestor] = [{**one, "batch": min(one["batch"], batch)} for one in run.get("ancestors", [])]
+    return {**horizon, "ancestors": above} if above else horizon

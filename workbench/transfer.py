@@ -46,7 +46,8 @@ def export_threads(bench: Workbench, name: str, path: Path) -> int:
     run = bench.run_of(name)
     run_ids = [run["run_id"]] if run else []
     ids = _threads_of_run(bench, run["run_id"]) if run else [bench.thread_of(name)]
-    ids += [row["fork_id"] for row in Lineage(bench.home).family(ids) if row["fork_id"] not in ids]
+    forked = [row["fork_id"] for row in Lineage(bench.home).family(ids) if row["fork_id"] not in ids]
+    ids += [fork_id for fork_id in forked if not fork_id.startswith("run-")]  # a run is exported by itself
     threads = [thread_id for thread_id in ids if history(bench.saver, thread_id)]
     temporary = path.with_name(path.name + ".part")
     try:
