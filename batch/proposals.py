@@ -5,10 +5,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from batch.lease import Lease
 from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
+from checkpoints.series import Ended, end_of, note_end
 from checkpoints.threads import drive, thread_config
 from graphs.task_proposal import first_proposal_state, task_proposal_graph
 from graphs.version import graph_version
@@ -16,14 +17,13 @@ from runtime.build import Services
 from runtime.context import SERVICES
 from runtime.proposing import ProposalContext, lines_at
 from sandbox.local import LocalSandbox
-from state.proposal import ProposalProgress, ProposalState, SeriesRef
+from state.proposal import ProposalProgress, SeriesRef
 from state.task import Task
 from storage.contents import canonical, digest_of
 from tasks.load import load_tasks, resolve_tasks
 from telemetry.events import Sink, ignore
 
 TASK_FILE = "tasks.jsonl"
-RESULT_FILE = "result.json"
 STEPS = 1_000_000  # super-steps of one series: four per batch
 OTHER_HASH_SEED = 1
 BUNDLED = ("katas", "hard")  # always known
@@ -85,58 +85,46 @@ def plan_series(wanted: Wanted, known: Sequence[Task], services: Services) -> Se
 def propose_tasks(series: SeriesRef, services: Services, events: Sink = ignore) -> ProposedTasks:
     """Drive the series to its end, or on from where it was stopped, and write its task file.
 
-    A finished one is only read, also when its checkpoints have been pruned. In an encrypted home it writes no file, and
-    a pruned series begins anew.
+    A finished one is only read, also when its checkpoints have been pruned. In an encrypted home it writes no file.
 
     Raises SetupError when another process works on it, TransientError when the model or a sandbox stays down.
     """
     folder = services.settings.home / "proposals" / series["series"]
-    graph = task_proposal_graph()
     lease = Lease(folder, services.home)
     try:
-        finished = _finished(series, folder)
-        if finished is not None:
-            return finished
-        saver = open_saver(services.home)
-        other = LocalSandbox(1, require=services.settings.require_isolation, hash_seed=OTHER_HASH_SEED)
-        try:
-            context = ProposalContext(
-                **{name: getattr(services, name) for name in SERVICES}, events=events, other_sandbox=other
-            )
-            config = thread_config(series["series"], graph_version(graph), STEPS)
-            with services.home.naming_errors(CHECKPOINT_FILE):
-                end = drive(graph.compile(checkpointer=saver), config, dict(first_proposal_state(series)), context)
-        finally:
-            other.close()
-            close_saver(saver)
-        state = cast("ProposalState", end)
-        lines = lines_at(state["admitted"], context)
-        file = written(lines, folder / TASK_FILE) if services.home.seal is None else None
-        if file is not None:
-            _put(canonical(state["progress"]), folder / RESULT_FILE)  # last: with it the series is finished
-        return ProposedTasks(series=series["series"], lines=lines, progress=state["progress"], file=file)
+        ended = end_of(services.home, series["series"]) or _driven(series, services, events)
     finally:
         lease.release()
+    lines, file = lines_at(ended.admitted, services.contents), folder / TASK_FILE
+    is_plain = services.home.seal is None
+    if is_plain and not file.exists():
+        written(lines, file)
+    return ProposedTasks(series=series["series"], lines=lines, progress=ended.progress, file=file if is_plain else None)
 
 
-def _finished(series: SeriesRef, folder: Path) -> ProposedTasks | None:
-    """Return what a series came to, from its files; None when it has not come to its end."""
-    result, file = folder / RESULT_FILE, folder / TASK_FILE
-    if not (result.exists() and file.exists()):
-        return None
-    lines = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]  # texts may hold other breaks
-    return ProposedTasks(
-        series=series["series"], lines=lines, progress=json.loads(result.read_text("utf-8")), file=file
-    )
+def _driven(series: SeriesRef, services: Services, events: Sink) -> Ended:
+    """Bring a series to its end, and write down what it came to."""
+    graph = task_proposal_graph()
+    saver = open_saver(services.home)
+    other = LocalSandbox(1, require=services.settings.require_isolation, hash_seed=OTHER_HASH_SEED)
+    try:
+        context = ProposalContext(
+            **{name: getattr(services, name) for name in SERVICES}, events=events, other_sandbox=other
+        )
+        config = thread_config(series["series"], graph_version(graph), STEPS)
+        with services.home.naming_errors(CHECKPOINT_FILE):
+            end = drive(graph.compile(checkpointer=saver), config, dict(first_proposal_state(series)), context)
+    finally:
+        other.close()
+        close_saver(saver)
+    ended = Ended(end["progress"], end["admitted"])
+    note_end(services.home, series["series"], ended)
+    return ended
 
 
 def written(lines: Sequence[dict[str, Any]], file: Path) -> Path:
     """Write the task file in one piece."""
-    return _put("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), file)
-
-
-def _put(text: str, file: Path) -> Path:
     temporary = file.with_suffix(".part")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
     os.replace(temporary, file)
     return file

@@ -10,6 +10,7 @@ from sandbox.protocol import Job, Limits, Sandbox
 from state.proposal import SeriesRef
 from state.task import Task, Test
 from state.verdict import Verdict
+from storage.contents import ContentStore
 from tasks.proposal import task_of
 from tasks.source import expression, is_literal
 
@@ -62,13 +63,13 @@ class Program:
 def known_tasks(series: SeriesRef, admitted: str, context: Context) -> list[Task]:
     """Return the tasks that exist: those given at the start, then those admitted so far."""
     tasks = [context.tasks.get(address) for address in json.loads(context.contents.get(series["known"]))]
-    return tasks + [task_of(line) for line in lines_at(admitted, context)]
+    return tasks + [task_of(line) for line in lines_at(admitted, context.contents)]
 
 
-def lines_at(admitted: str, context: Context) -> list[dict[str, Any]]:
+def lines_at(admitted: str, contents: ContentStore) -> list[dict[str, Any]]:
     """Return the lines of the admitted tasks; admitted: the address of their list, "" for none."""
-    addresses = json.loads(context.contents.get(admitted)) if admitted else []
-    return [json.loads(context.contents.get(address)) for address in addresses]
+    addresses = json.loads(contents.get(admitted)) if admitted else []
+    return [json.loads(contents.get(address)) for address in addresses]
 
 
 def limits_of(context: Context) -> Limits:

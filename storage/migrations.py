@@ -55,6 +55,7 @@ MIGRATIONS: list[Callable[[Connection], None]] = [
     _memory_care,
     lambda _connection: None,  # homes may be encrypted: versions before this one would write plain texts into them
     metadata.create_all,  # calls under way
+    metadata.create_all,  # ends of series
 ]
 SCHEMA_VERSION = 1 + len(MIGRATIONS)
 

@@ -340,6 +340,15 @@ prompt_choices = Table(
     Column("withdrawn_at", Float),  # None while it counts
 )
 
+# What finished series of proposed tasks came to.
+proposal_series = Table(
+    "proposal_series",
+    metadata,
+    Column("series", String(64), primary_key=True),
+    Column("progress", SealedText("proposal_series.progress"), nullable=False),  # JSON: counts, refusals by reason
+    Column("admitted", Blinded("digest"), nullable=False),  # address of a JSON list of line addresses; "" for none
+)
+
 # What happened in a prompt optimisation: its beginning, one record per iteration, its end.
 optimisation_steps = Table(
     "optimisation_steps",

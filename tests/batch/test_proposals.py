@@ -12,6 +12,7 @@ from batch.proposals import Wanted, known_tasks_of, plan_series, propose_tasks
 from checkpoints.care import saved_threads
 from runtime.build import open_services
 from runtime.settings import load_settings
+from storage.keys import KEY_VARIABLE, new_key
 from tasks.load import load_tasks
 from workbench import Workbench, prune
 
@@ -78,10 +79,25 @@ def test_a_finished_series_is_only_read(first: Any, home: Path, monkeypatch: pyt
     assert series_of(home, 3).progress == first.progress
 
 
-def test_a_finished_series_is_read_from_its_files_when_its_checkpoints_were_pruned(first: Any, home: Path) -> None:
+def test_a_finished_series_is_read_from_its_record_when_its_checkpoints_were_pruned(first: Any, home: Path) -> None:
     with Workbench(home) as bench:
         assert prune(bench, keep=0).threads
     again = series_of(home, 3)
     assert (again.lines, again.progress) == (first.lines, first.progress)
     with Workbench(home) as bench:
         assert saved_threads(bench.saver) == [], "nothing was asked again"
+
+
+def test_an_encrypted_home_reads_a_finished_series_too_and_keeps_no_file_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    first = series_of(tmp_path / "home", 1)
+    with Workbench(tmp_path / "home") as bench:
+        assert prune(bench, keep=0).threads
+    again = series_of(tmp_path / "home", 1)
+    assert (again.lines, again.progress, again.file) == (first.lines, first.progress, None)
+    with Workbench(tmp_path / "home") as bench:
+        assert saved_threads(bench.saver) == [], "nothing was asked again"
+    name = first.lines[0]["entry_point"].encode()
+    assert not any(name in file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
