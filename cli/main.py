@@ -296,7 +296,7 @@ def fork(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Branch an episode at a node, or a run after a batch, with something changed. The original stays as it is."""
+    """Branch an episode or a run with something changed. The original stays as it is."""
     from cli.replay import fork_learning, fork_one
     from workbench.edits import parse_edits
     from workbench.fork import Changes
