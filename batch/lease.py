@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from storage.locks import locks_of
 
 # Folders of a home whose own folders are worked on by one process at a time; those of optimisations are in runs.
 LEASED = ("runs", "forks", "proposals")
+_PRUNING = "pruning"  # name of the lock that keeps other machines' work from beginning
 
 
 class Lease:
@@ -39,6 +41,11 @@ class Lease:
             self._close()
             holders = ", ".join(self._locks.holders(self._name)) or "another process"
             raise SetupError(f"{folder.name} is being worked on by {holders}. Wait for it, or stop it there")
+        try:
+            _refuse_while_pruned(home)
+        except SetupError:
+            self.release()
+            raise
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
@@ -57,20 +64,40 @@ class Lease:
 @contextmanager
 def at_work(home: Home) -> Iterator[None]:
     """Write to a home while nobody tidies it up; any number may. Raises SetupError while somebody does."""
-    with _home_lock(home, fcntl.LOCK_SH):
+    with _home_lock(home, fcntl.LOCK_SH), _named(home, f"at work {os.getpid()} on {socket.gethostname()}"):
+        _refuse_while_pruned(home)
         yield
 
 
 @contextmanager
 def alone(home: Home) -> Iterator[None]:
-    """Keep every other process's work from beginning; raises SetupError while there is any.
+    """Keep every other process's work from beginning, on whatever machine; raises SetupError while there is any.
 
-    Work on other machines, which a PostgreSQL home allows, is seen where it goes on, and not kept from beginning.
+    Both sides hold their own name before they look for the other's: so one of the two sees the other, or both do.
     """
-    if working := worked_on(home):
-        raise SetupError(f"{', '.join(working)} is being worked on: wait until it has ended")
-    with _home_lock(home, fcntl.LOCK_EX):
+    with _named(home, _PRUNING):
+        if working := worked_on(home):
+            raise SetupError(f"{', '.join(working)} is being worked on: wait until it has ended")
+        with _home_lock(home, fcntl.LOCK_EX):
+            yield
+
+
+@contextmanager
+def _named(home: Home, name: str) -> Iterator[None]:
+    """Hold a name that other machines can see; on SQLite, which one machine has to itself, there is none."""
+    locks = locks_of(home) if home.url else None
+    if locks and not locks.take(name):
+        raise SetupError(f"{home.name} is being pruned: wait until that has ended")
+    try:
         yield
+    finally:
+        if locks:
+            locks.release(name)
+
+
+def _refuse_while_pruned(home: Home) -> None:
+    if home.url and (holders := locks_of(home).holders(_PRUNING)):
+        raise SetupError(f"{home.name} is being pruned by {', '.join(holders)}: wait until that has ended")
 
 
 def _home_lock(home: Home, kind: int) -> IO[str]:

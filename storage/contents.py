@@ -17,6 +17,7 @@ from storage.prepared import driver_text
 from storage.sealing import closed_rows
 from storage.tables import contents
 
+FORGOTTEN = "[forgotten]"  # what stands for a text that was taken out of another one
 KEPT_CHARACTERS = 8_000_000  # of texts at hand: what an episode stored, its later stages read without a query
 
 
@@ -62,7 +63,10 @@ class ContentStore:
             insert_new(connection, contents, [row])
 
     def get(self, address: str) -> str:
-        """Return the text at an address; raises RatchetError when there is none."""
+        """Return the text at an address; raises RatchetError when there is none, or one of another address.
+
+        What was exchanged is found in encrypted homes alone: whoever can write to a plain one can write anything.
+        """
         with self._lock:
             if address in self._recent:
                 self._recent.move_to_end(address)
@@ -72,6 +76,8 @@ class ContentStore:
         if body is None:
             raise RatchetError(f"no content at {address} in {self._home.name}")
         text = zlib.decompress(body).decode("utf-8", "surrogatepass")
+        if self._home.seal is not None and digest_of(text) != address and FORGOTTEN not in text:
+            raise RatchetError(f"the text at {address} in {self._home.name} is another one: somebody exchanged it")
         self._keep({address: text})
         return text
 

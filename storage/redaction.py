@@ -10,12 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, Table, func, select, tuple_, update
 
+from storage.contents import FORGOTTEN
 from storage.engine import Home
 from storage.locks import FILE as LOCK_FILE
 from storage.sealing import holds_text
 from storage.tables import contents, metadata
 
-FORGOTTEN = "[forgotten]"
 LEAST_QUOTATION = 12  # characters: shorter texts are not looked for in what quotes them
 _PAGE = 500  # rows held at one time
 

@@ -28,6 +28,7 @@ from workbench.bench import Workbench
 from workbench.fork import Changes, fork
 from workbench.replay import replay
 from workbench.story import story
+from workbench.transfer import export_threads, import_threads
 
 KEY = new_key()
 WORDS = {  # each in a place of its own, in as many letters as no random text has
@@ -204,3 +205,21 @@ def test_everything_works_in_an_encrypted_home_as_in_another(folder: Path) -> No
     ratchet("memory", "forget", found["memory_id"][:8], "--yes", "--home", home)
     assert WORDS["memory"] not in ratchet("memory", "list", "--user", WORDS["scope"], "--home", home)
     assert "forget" in ratchet("memory", "history", found["memory_id"][:8], "--home", home)
+
+
+def test_a_run_travels_from_one_encrypted_home_to_another_with_another_key(
+    ran: dict[bool, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    source = shutil.copytree(ran[True] / "home", tmp_path / "source")
+    run_id = next((source / "runs").iterdir()).name
+    with Workbench(source) as bench:
+        episode_id = bench.ledger.episodes_of(run_id)[0][1]["episode_id"]
+        export_threads(bench, run_id, tmp_path / "run.gz")
+        told = story(bench, episode_id).story
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    with Workbench(tmp_path / "other", create=True) as bench:
+        assert import_threads(bench, tmp_path / "run.gz").new
+        assert story(bench, episode_id).story == told
+        assert replay(bench, episode_id).is_same
+    assert found_in(tmp_path / "other") == {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.lease import Lease
+from batch.lease import Lease, at_work
 from state.errors import SetupError
 from storage.engine import Home, open_home
 
@@ -18,6 +18,15 @@ from storage.engine import open_home
 lease = Lease(Path(sys.argv[1]), open_home(Path(sys.argv[2]), sys.argv[3]))
 print("held", flush=True)
 sys.stdin.read()
+"""
+PRUNER = """
+import sys
+from pathlib import Path
+from batch.lease import alone
+from storage.engine import open_home
+with alone(open_home(Path(sys.argv[1]), sys.argv[2])):
+    print("held", flush=True)
+    sys.stdin.read()
 """
 
 
@@ -56,3 +65,23 @@ def test_a_run_is_worked_on_by_one_machine_at_a_time(tmp_path: Path, postgres_da
     Lease(there.folder / "runs" / "run-1", there).release()
     here.close()
     there.close()
+
+
+def test_while_one_machine_prunes_a_home_no_other_one_begins_to_work_on_it(
+    tmp_path: Path, postgres_database: str
+) -> None:
+    here = open_home(tmp_path / "here", postgres_database)
+    command = [sys.executable, "-c", PRUNER, str(tmp_path / "there"), postgres_database]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as pruner:
+        assert pruner.stdout is not None
+        assert pruner.stdout.readline() == "held\n"
+        with pytest.raises(SetupError, match=f"is being pruned by ratchet on .*process {pruner.pid}"):
+            Lease(here.folder / "runs" / "run-1", here)
+        with pytest.raises(SetupError, match="is being pruned"), at_work(here):
+            pass
+        pruner.kill()
+    lease = Lease(here.folder / "runs" / "run-1", here)
+    refused = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert "is being worked on" in refused.stderr
+    lease.release()
+    here.close()

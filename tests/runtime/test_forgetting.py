@@ -25,6 +25,7 @@ from runtime.forgetting import forget_everywhere
 from state.errors import TransientError
 from storage.contents import ContentStore
 from storage.engine import Home, open_home
+from storage.keys import KEY_VARIABLE, new_key
 from storage.redaction import FORGOTTEN
 from storage.tables import contents, prompt_sets
 
@@ -151,3 +152,28 @@ def test_an_interrupted_purge_is_finished_by_the_same_call(home: Home) -> None:
     close_saver(saver)
     forget_everywhere(records, [memory_id])
     assert (occurrences(home), records.get([memory_id])) == ([], {})
+
+
+def test_forgetting_reaches_the_checkpoints_and_texts_of_an_encrypted_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    home = open_home(tmp_path / "sealed")
+    records = Records(home)
+    (memory_id,) = records.add([Draft(text=SECRET, cause="1", scope=ANN)])
+    (address,) = ContentStore(home).put(f"task: {SECRET}")
+    config: RunnableConfig = {"configurable": {"thread_id": "t"}}
+    saver = open_saver(home)
+    graph_on(saver).invoke({"messages": []}, config)  # type: ignore[attr-defined]
+    close_saver(saver)
+
+    forgotten = forget_everywhere(records, [memory_id])
+
+    saver = open_saver(home)
+    snapshot = graph_on(saver).get_state(config)  # type: ignore[attr-defined]
+    close_saver(saver)
+    assert snapshot.values == {"messages": [{"said": f"Remember: {FORGOTTEN}."}]}
+    assert snapshot.tasks[0].interrupts[0].value == f"Is it true that {FORGOTTEN}?"
+    assert ContentStore(home).get(address) == f"task: {FORGOTTEN}"
+    assert (forgotten.quotations >= 2, records.get([memory_id]), faults(records)) == (True, {}, [])
+    home.close()

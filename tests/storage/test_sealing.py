@@ -11,7 +11,7 @@ from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
 from runtime.settings import OTHER_VARIABLES
-from state.errors import SetupError
+from state.errors import RatchetError, SetupError
 from storage.contents import ContentStore
 from storage.engine import Home, open_home
 from storage.keys import KEY_VARIABLE, NEW_KEY_VARIABLE, change_key, given_key, new_key
@@ -144,6 +144,16 @@ def test_contents_are_found_by_their_address_which_says_nothing_of_them(sealed: 
         assert connection.execute(select(memory_log.c.memory_id)).all() == []
         assert connection.execute(select(contents.c.digest, contents.c.body)).one() == (address, b"gone")
     sealed.close()
+
+
+def test_a_text_that_was_moved_to_another_address_is_refused(sealed: Home) -> None:
+    one, two = ContentStore(sealed).put("one", "two")
+    with sealed.writing() as connection:
+        body = select(contents.c.body).where(contents.c.digest == one).scalar_subquery()
+        connection.execute(update(contents).where(contents.c.digest == two).values(body=body))
+    assert ContentStore(sealed).get(one) == "one"
+    with pytest.raises(RatchetError, match=f"the text at {two} .* is another one"):
+        ContentStore(sealed).get(two)
 
 
 def test_two_homes_with_one_key_have_nothing_in_common(sealed: Home, tmp_path: Path) -> None:
