@@ -14,8 +14,9 @@ from memory.record import Record, Scope
 from memory.records import DEFAULT_ACTOR, Records
 from memory.writer import Writer
 from state.errors import TransientError
+from storage.contents import FORGOTTEN
 from storage.engine import Home, rewrite
-from storage.redaction import FORGOTTEN, overwrite_freed, quotable, redact_files, redact_rows, redacted
+from storage.redaction import overwrite_freed, quotable, redact_files, redact_rows, redacted
 from storage.tables import (
     memories,
     memory_groups,

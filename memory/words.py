@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from memory.stemmer import stem
-from storage.redaction import FORGOTTEN
+from storage.contents import FORGOTTEN
 
 # Question words are noise too: "what did she say about" asks, the rest of the question tells.
 # Worth +6 points of recall@10 on questions about dialogues (docs/memory.md#terms).

@@ -11,10 +11,9 @@ from memory.log import Change, append
 from memory.record import HIDDEN_STATES, Draft, MemoryState, Record, content_digest, record_from
 from memory.record import row_of as new_row
 from state.memory_item import Origin
-from storage.contents import canonical
+from storage.contents import FORGOTTEN, canonical
 from storage.engine import insert_new
 from storage.prepared import Prepared, insertion
-from storage.redaction import FORGOTTEN
 from storage.tables import memories, memory_hidings, memory_links, memory_origins, memory_versions
 
 FEW = 4  # so few ids are asked for one by one: SQLAlchemy's own execution takes longer than that

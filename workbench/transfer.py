@@ -19,9 +19,8 @@ from checkpoints.lineage import Lineage
 from checkpoints.savers import PLAIN, threads_beginning
 from memory.records import Records
 from state.errors import SetupError
-from storage.contents import digest_of
+from storage.contents import FORGOTTEN, digest_of
 from storage.engine import insert_new
-from storage.redaction import FORGOTTEN
 from storage.tables import episodes, forks, prompt_sets, run_episodes, runs
 from workbench.bench import Workbench
 

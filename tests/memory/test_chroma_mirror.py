@@ -14,8 +14,8 @@ from memory.forget import forget
 from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
+from storage.contents import FORGOTTEN
 from storage.engine import Home
-from storage.redaction import FORGOTTEN
 
 ANN = Scope(user="ann")
 EMBEDDER = HashedEmbedder(16)

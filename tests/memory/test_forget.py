@@ -16,9 +16,9 @@ from memory.recall import Recall, Search
 from memory.record import Draft, MemoryRefusedError, Scope
 from memory.records import Records
 from memory.transfer import exported, faults, imported
-from storage.contents import ContentStore
+from storage.contents import FORGOTTEN, ContentStore
 from storage.engine import Home, open_home
-from storage.redaction import FORGOTTEN, redacted
+from storage.redaction import redacted
 from storage.tables import contents
 
 pytestmark = pytest.mark.usefixtures("either_database")

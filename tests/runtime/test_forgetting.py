@@ -23,10 +23,9 @@ from memory.records import Records
 from memory.transfer import faults
 from runtime.forgetting import forget_everywhere
 from state.errors import TransientError
-from storage.contents import ContentStore
+from storage.contents import FORGOTTEN, ContentStore
 from storage.engine import Home, open_home
 from storage.keys import KEY_VARIABLE, new_key
-from storage.redaction import FORGOTTEN
 from storage.tables import contents, prompt_sets
 
 ANN, BOB = Scope(user="ann"), Scope(user="bob")
