@@ -1,6 +1,7 @@
 """What durability costs: trivial episodes with a zero-latency model, next to bare LangGraph and dspy.Evaluate.
 
     python -m benchmarks.engine [--episodes 10000] [--memories 3] [--dspy-python /path/to/venv/bin/python]
+    python -m benchmarks.engine --encrypted    what encryption at rest costs, and no long run
 
 Every way calls the same chat model once per episode and the same instant sandbox, runs one episode at a time, and
 (but for dspy, which keeps nothing) writes to a fresh SQLite file with LangGraph's own saver, durability "sync".
@@ -44,6 +45,7 @@ from state.task import Task
 from state.verdict import ExecutionReport, Verdict
 from storage.contents import ContentStore
 from storage.engine import open_home
+from storage.keys import KEY_VARIABLE, new_key
 from telemetry.events import Event
 
 PROGRAM = "def add(x):\n    return x + 1\n"
@@ -178,6 +180,15 @@ def ratchet(episodes: int, memories: int, folder: Path, clock: Clock | None = No
     return marks
 
 
+def encrypted(episodes: int, memories: int, folder: Path) -> Marks:
+    """Do the same in an encrypted home."""
+    os.environ[KEY_VARIABLE] = new_key()
+    try:
+        return ratchet(episodes, memories, folder)
+    finally:
+        del os.environ[KEY_VARIABLE]
+
+
 class BareState(TypedDict, total=False):
     """The same channels as an episode."""
 
@@ -256,13 +267,15 @@ def largest_tables(folder: Path, episodes: int) -> list[tuple[str, float]]:
     return sorted(found, key=lambda row: -row[1])[:10]
 
 
-def compare(rounds: int, memories: int) -> None:
+def compare(rounds: int, memories: int, *, with_key: bool) -> None:
     """Print CPU ms per episode of each way, in turns so that all meet the same load; ratios to bare LangGraph."""
     ways: dict[str, Callable[[Path], Marks]] = {
         "bare LangGraph, ids in the state": lambda folder: bare(CHUNK, 0, folder),
         "bare LangGraph, 20 kB of text in the state": lambda folder: bare(CHUNK, 20_000, folder),
         "Ratchet": lambda folder: ratchet(CHUNK, memories, folder),
     }
+    if with_key:
+        ways["Ratchet, encrypted"] = lambda folder: encrypted(CHUNK, memories, folder)
     cpu: dict[str, list[float]] = defaultdict(list)
     kib: dict[str, float] = {}
     for _ in range(rounds):
@@ -317,8 +330,11 @@ def main() -> None:
     parser.add_argument("--memories", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dspy-python", help="an interpreter that has dspy")
+    parser.add_argument("--encrypted", action="store_true", help="compare with an encrypted home, and stop there")
     options = parser.parse_args()
-    compare(options.rounds, options.memories)
+    compare(options.rounds, options.memories, with_key=options.encrypted)
+    if options.encrypted:
+        return
     if options.dspy_python:
         dspy_row(options.dspy_python)
     if options.episodes >= CHUNK:
