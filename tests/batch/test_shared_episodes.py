@@ -64,8 +64,11 @@ def test_an_episode_that_another_run_is_at_work_on_is_put_aside_and_taken_over_f
 
     with LoopbackModel(delay).serving() as model, ThreadPoolExecutor(1) as other:
         first = other.submit(run_one_at_a_time, tmp_path / "held.jsonl", model, held, batch_size=50)
-        asked.wait()
-        run_one_at_a_time(tmp_path / "quick.jsonl", model, until_it_comes_back_to_it, batch_size=60)
+        try:
+            assert asked.wait(timeout=120)
+            run_one_at_a_time(tmp_path / "quick.jsonl", model, until_it_comes_back_to_it, batch_size=60)
+        finally:
+            go_on.set()
         first.result()
 
     assert set(Counter(model.requests).values()) == {1}
