@@ -156,7 +156,8 @@ def memory(options: argparse.Namespace, places: Places) -> None:
     width = (options.widths or [8])[0]
     with places.fresh(kind) as (folder, url), LoopbackModel().serving() as model:
         home = open_home(folder, url)
-        process = started(folder, url, n, model.base_url, "--engine", engine, "--concurrency", str(width), "--batch-size", "200")
+        more = ["--engine", engine, "--concurrency", str(width), "--batch-size", "200"]
+        process = started(folder, url, n, model.base_url, *more)
         print(f"{engine}, {kind}: episodes with a result, MB of the command's memory")
         mark = 1000
         while process.poll() is None:
