@@ -36,9 +36,11 @@ class SavedThread:
 
     @property
     def kind(self) -> str:
-        """What it is: run, period (an optimisation or care of a run), fork or episode."""
+        """What it is: run, period (an optimisation or care of a run), optimisation, fork or episode."""
         if self.thread_id.startswith("run-"):
             return "period" if ":" in self.thread_id else "run"
+        if self.thread_id.startswith("opt-"):
+            return "optimisation"
         return "fork" if self.thread_id.startswith("fork-") else "episode"
 
 

@@ -122,7 +122,7 @@ def _figures(tracker: ProgressTracker) -> str:
         f"mean reward {counts.mean_reward:.2f}",
         f"{counts.tokens:,} tokens",
         cost,
-        f"{counts.failed} infrastructure errors",
+        counted(counts.failed, "infrastructure error"),
     ]
     if counts.reused:
         figures.insert(1, f"{counts.reused} from the ledger")

@@ -101,7 +101,7 @@ def _print_estimate(plan: OptimisationPlan, services: Services, *, as_json: bool
     counts = ", ".join(f"{count} {split}" for split, count in plan.counts.items())
     console.print(f"{plan.run_id}: {counts} tasks, model {plan.settings['model']}; nothing has been run")
     measured = counted(found.baseline, "rollout")
-    console.print(f"measuring the first candidate: {measured} (others are in the ledger)")
+    console.print(f"measuring the first candidate: {measured}{' that the ledger lacks' if found.baseline else ''}")
     console.print(f"an iteration: {found.least} to {found.most} rollouts and at least one call of the proposing model")
     most = found.baseline + found.iterations * found.most
     limits = f"at most {counted(found.iterations, 'iteration')}, so at most {counted(most, 'rollout')}"
@@ -119,7 +119,7 @@ def _print_estimate(plan: OptimisationPlan, services: Services, *, as_json: bool
 def _time_of(found: Estimate, concurrency: int) -> str:
     """Say how long it may take, from how long rollouts took."""
     if found.seconds_per_rollout is None:
-        return "how long it takes is unknown: the ledger holds no rollout of this model yet"
+        return "how long it takes is unknown: no optimisation of this home has run a rollout of this model yet"
     minutes = found.seconds_per_rollout / concurrency / 60
     first, one = found.baseline * minutes, [n * minutes for n in (found.least, found.most)]
     each = f"{one[0]:.1f} to {one[1]:.1f} min an iteration, {concurrency} wide"

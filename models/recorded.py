@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.call import Address
 from state.errors import PermanentError, SetupError
+from state.syntax import parsed
 
 
 class RecordedAnswer(BaseModel):
@@ -81,8 +82,9 @@ class RecordedChatModel(BaseChatModel):
                 f"no recorded answer for {address['task_id']} repeat {address['repeat'] + 1}: the file has {len(rows)}"
             )
         row = rows[address["repeat"]]
-        if row.solution is None and "```" in (row.completion or ""):
-            return _result(row.completion or "", row)  # an answer with prose and fences: read like any model's
+        text = row.completion or "" if row.solution is None else row.solution
+        if "```" in text and (row.solution is None or parsed(text) is None):
+            return _result(text, row)  # an answer with prose and fences: read like any model's
         code = row.solution if row.solution is not None else _joined(address["prompt"], row.completion or "")
         # a fence longer than any in the code, so that the code may hold fences of its own
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))

@@ -104,9 +104,10 @@ def compare(bench: Workbench, first: str, second: str) -> EpisodeComparison | Ru
     runs = bench.run_of(first), bench.run_of(second)
     if runs[0] and runs[1]:
         return _compare_runs(bench, runs[0]["run_id"], runs[1]["run_id"])
-    if runs[0] or runs[1]:
+    stories = [story(bench, one) for one, run in zip((first, second), runs, strict=True) if run is None]
+    if len(stories) < len(runs):
         raise SetupError(f"{first} and {second}: compare two runs, or two episodes")
-    return _compare_episodes(bench, story(bench, first), story(bench, second))
+    return _compare_episodes(bench, *stories)
 
 
 def _compare_episodes(bench: Workbench, first: Story, second: Story) -> EpisodeComparison:

@@ -47,6 +47,11 @@ def test_a_recorded_solution_comes_back_as_it_was(tmp_path: Path, solution: str)
     assert program(written(tmp_path, {"task_id": "t", "solution": solution})) == solution
 
 
+def test_a_recorded_solution_that_is_no_program_but_an_answer_with_one_is_read_as_an_answer(tmp_path: Path) -> None:
+    answer = f"Here you go:\n```python\n{SOLUTION}```\nThat is all."
+    assert program(written(tmp_path, {"task_id": "t", "solution": answer})).strip() == SOLUTION.strip()
+
+
 def test_a_recorded_completion_continues_the_prompt(tmp_path: Path) -> None:
     assert program(written(tmp_path, {"task_id": "t", "completion": "    return x\n"})) == PROMPT + "    return x\n"
 

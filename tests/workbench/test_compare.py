@@ -54,6 +54,8 @@ def test_a_run_compared_with_itself_has_no_difference(bench: Workbench, run_id: 
 
 
 def test_a_run_and_an_episode_cannot_be_compared(bench: Workbench, episodes: Episodes, run_id: str) -> None:
+    with pytest.raises(SetupError, match="no run and no episode"):
+        compare(bench, run_id, "run-nope")
     with pytest.raises(SetupError, match="compare two runs, or two episodes"):
         compare(bench, run_id, episodes["add/1"]["episode_id"])
 
