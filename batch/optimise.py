@@ -194,6 +194,8 @@ class OptimisationRun:
             compiled, start = graph.compile(checkpointer=self.saver), {"optimization": self.plan.ref}
             answer_to = self._services.questions.answer_to
             state = drive(compiled, config, start, self.context, answer_to=answer_to)
+        if self.plan.ref.get("ask"):
+            self._services.questions.close(self.plan.run_id)
         return cast("OptimizationState", state)
 
 

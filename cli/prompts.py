@@ -112,7 +112,7 @@ def export_prompts(
     ] = "markdown",
     home: HomeOption = None,
 ) -> None:
-    """Write a version's components as Markdown files, or the pool of an optimisation as gepa's result (JSON)."""
+    """Write a version as Markdown files, or a pool as gepa's result."""
     if form == "gepa":
         _export_pool(target, name, home)
         return

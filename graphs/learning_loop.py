@@ -162,4 +162,7 @@ def _period(
         var_child_runnable_config.set(None)
         return drive(compiled, config, start, context, answer_to=context.questions.answer_to)
 
-    return copy_context().run(apart)
+    end = copy_context().run(apart)
+    if "promote" in context.settings.ask:
+        context.questions.close(config["configurable"]["thread_id"])  # not before: a kill would lose the answer
+    return end

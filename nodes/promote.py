@@ -79,7 +79,7 @@ def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
 
 
 def _asked(promoted: str, verdict: GateVerdict, ref: OptimizationRef, runtime: Runtime[Context]) -> Decision:
-    """Ask a person, or return what was answered; the question is noted while it is open."""
+    """Ask a person, or return what was answered; whoever drives the thread closes the question at its end."""
     context, info = runtime.context, runtime.execution_info
     thread_id = info.thread_id if info and info.thread_id else ref["run_id"]
     figures = f"validation {verdict['mean_difference']:+.3f} on {verdict['n']} tasks, p {verdict['p']:.4f}"
@@ -97,7 +97,6 @@ def _asked(promoted: str, verdict: GateVerdict, ref: OptimizationRef, runtime: R
         }
     )
     answer: Answer = interrupt({"optimisation": ref["run_id"], "before": "promote", "prompt_set": promoted})
-    context.questions.close(thread_id)
     return {"approved": answer["approved"], "edited": [], "answered_at": answer["answered_at"]}
 
 
