@@ -1,7 +1,5 @@
 """A proposer that learns in rounds: its drafts are taught further, and only what comes of them is judged."""
 
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import pytest
 from batch.optimisation_summary import OptimisationSummary, summarise_optimisation
 from benchmarks.planted import GOOD, HARMFUL
 from proposers.protocol import Request
+from tests.graphs.conftest import driven_in_pieces
 from workbench import Workbench, replay
 
 LEARNING = {"patience": 1, "iterations": 3, "examples": 100}
@@ -138,24 +137,9 @@ def test_the_last_iteration_and_the_last_of_the_budget_judge_instead_of_teaching
 def test_drafts_survive_breaks_at_any_node_and_replay_without_a_difference(optimisation: Any, tmp_path: Path) -> None:
     with optimisation(home="whole", **named(line_by_line)) as (run, _, _services):
         whole = run.drive()
-    state, executed = None, []
-    while state is None:
-        with optimisation(home="broken", **named(line_by_line)) as (run, runner, _services):
-            calls: list[str] = []
-
-            def breaking(specs: Any, phase: str, runner: Any = runner, calls: list[str] = calls) -> Any:
-                result = runner(specs, phase)
-                calls.append(phase)
-                if len(calls) == 2:
-                    raise RuntimeError("the process ends after the work and before its checkpoint")
-                return result
-
-            run.context = replace(run.context, run_episodes=breaking)
-            with suppress(RuntimeError):
-                state = run.drive()
-            executed += runner.executed
+    state, executed, run_id = driven_in_pieces(optimisation, 2, home="broken", **named(line_by_line))
 
     assert [state[name] for name in ("pool", "tally", "ending")] == [whole[n] for n in ("pool", "tally", "ending")]
     assert len(executed) == len(set(executed))
     with Workbench(tmp_path / "broken") as bench:
-        assert replay(bench, run.plan.run_id).is_same
+        assert replay(bench, run_id).is_same

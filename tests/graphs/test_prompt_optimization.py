@@ -1,6 +1,5 @@
 """Prompt optimisation as a whole: what it finds, what it pays, what it does not look at."""
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,7 +15,7 @@ from checkpoints.threads import thread_config
 from optimization.budget import total_spent
 from proposers.protocol import Request
 from state.errors import SetupError
-from tests.graphs.conftest import PROPOSER
+from tests.graphs.conftest import PROPOSER, driven_in_pieces
 from workbench import Workbench, replay
 from workbench.replay import Replay
 
@@ -373,23 +372,7 @@ def test_an_optimisation_that_breaks_off_again_and_again_ends_in_the_same_pool_a
 ) -> None:
     with optimisation(home="whole", iterations=5, patience=5) as (run, _, _services):
         whole = run.drive()
-    executed: list[str] = []
-    state = None
-    while state is None:
-        with optimisation(home="broken", iterations=5, patience=5) as (run, runner, _services):
-            calls = []
-
-            def breaking(specs: Any, phase: str, runner: Any = runner, calls: list[str] = calls) -> Any:
-                result = runner(specs, phase)
-                calls.append(phase)
-                if len(calls) == 3:
-                    raise RuntimeError("the process ends after the work and before its checkpoint")
-                return result
-
-            run.context = replace(run.context, run_episodes=breaking)
-            with suppress(RuntimeError):
-                state = run.drive()
-            executed += runner.executed
+    state, executed, _ = driven_in_pieces(optimisation, 3, home="broken", iterations=5, patience=5)
 
     assert [state[name] for name in ("pool", "tally", "ending")] == [whole[n] for n in ("pool", "tally", "ending")]
     spent, undisturbed = total_spent(state["spend"]), total_spent(whole["spend"])
