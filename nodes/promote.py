@@ -108,19 +108,18 @@ def _verdict(first: str, best: str, candidates: int, rollouts: Rollouts, context
 
 def compared(before: str, after: str, rollouts: Rollouts) -> dict[str, Any]:
     """Return how two prompt sets do on the test tasks that both have a result for, with paired 95 % intervals."""
-    rows = rollouts.rows([Wanted(one, entry) for entry in rollouts.entries("test") for one in (before, after)])
-    ids = [
-        e["task_id"]
-        for e in rollouts.entries("test")
-        if {(before, e["task_id"], 0), (after, e["task_id"], 0)} <= set(rows)
-    ]
-    old, new = ([rows[one, task_id, 0] for task_id in ids] for one in (before, after))
-    found: dict[str, Any] = {"n": len(ids), "solved": [sum(r["solved"] for r in side) for side in (old, new)]}
-    found["solve_rate"] = _interval([r["solved"] for r in old], [r["solved"] for r in new])
-    found["reward"] = _interval([r["reward"] for r in old], [r["reward"] for r in new])
-    efforts = [[_halvings(row) for row in side] for side in (old, new)]
-    if all(e is not None for side in efforts for e in side):
-        found["halvings"] = _interval(*[[e for e in side if e is not None] for side in efforts])
+    tasks = rollouts.entries("test")
+    rows = rollouts.rows([Wanted(one, entry) for entry in tasks for one in (before, after)])
+    keys = [(Wanted(before, entry).key, Wanted(after, entry).key) for entry in tasks]
+    pairs = [(rows[old], rows[new]) for old, new in keys if old in rows and new in rows]
+    solved = [sum(old["solved"] for old, _ in pairs), sum(new["solved"] for _, new in pairs)]
+    found: dict[str, Any] = {"n": len(pairs), "solved": solved}
+    found["solve_rate"] = _interval([(old["solved"], new["solved"]) for old, new in pairs])
+    found["reward"] = _interval([(old["reward"], new["reward"]) for old, new in pairs])
+    efforts = [(_halvings(old), _halvings(new)) for old, new in pairs]
+    told = [(old, new) for old, new in efforts if old is not None and new is not None]
+    if len(told) == len(pairs):
+        found["halvings"] = _interval(told)
     return found
 
 
@@ -132,7 +131,7 @@ def _halvings(row: FinishedEpisode) -> float | None:
     return -math.log2(effort["tried"] if row["solved"] else 2 * effort["limit"])
 
 
-def _interval(before: Sequence[float], after: Sequence[float]) -> dict[str, float | None]:
-    found = paired_difference(before, after)
+def _interval(pairs: Sequence[tuple[float, float]]) -> dict[str, float | None]:
+    found = paired_difference([before for before, _ in pairs], [after for _, after in pairs])
     low, high = (bound if math.isfinite(bound) else None for bound in (found.low, found.high))
     return {"mean": found.mean, "low": low, "high": high}
