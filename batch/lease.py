@@ -3,15 +3,19 @@
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from state.errors import SetupError
 from storage.engine import Home
-from storage.locks import locks_of
+from storage.locks import Locks, locks_of
 
+NOTICED_S = 2.0  # within which a database server has noticed that a process on its own machine died
+_LOOK_S = 0.05
 # Folders of a home whose own folders are worked on by one process at a time; those of optimisations are in runs.
 LEASED = ("runs", "forks", "proposals")
 _PRUNING = "pruning"  # name of the lock that keeps other machines' work from beginning
@@ -37,10 +41,9 @@ class Lease:
                 f"{folder.name} is being worked on by process {holder}. Wait for it, or stop it with: kill {holder}"
             ) from error
         self._locks, self._name = (locks_of(home) if home.url else None), _name_of(folder)
-        if self._locks and not self._locks.take(self._name):
+        if self._locks and (holders := _once_the_dead_are_gone(home, partial(_not_taken, self._locks, self._name))):
             self._close()
-            holders = ", ".join(self._locks.holders(self._name)) or "another process"
-            raise SetupError(f"{folder.name} is being worked on by {holders}. Wait for it, or stop it there")
+            raise SetupError(f"{folder.name} is being worked on by {', '.join(holders)}. Wait for it, or stop it there")
         try:
             _refuse_while_pruned(home)
         except SetupError:
@@ -76,7 +79,7 @@ def alone(home: Home) -> Iterator[None]:
     Both sides hold their own name before they look for the other's: so one of the two sees the other, or both do.
     """
     with _named(home, _PRUNING):
-        if working := worked_on(home):
+        if working := _once_the_dead_are_gone(home, partial(worked_on, home)):
             raise SetupError(f"{', '.join(working)} is being worked on: wait until it has ended")
         with _home_lock(home, fcntl.LOCK_EX):
             yield
@@ -86,7 +89,7 @@ def alone(home: Home) -> Iterator[None]:
 def _named(home: Home, name: str) -> Iterator[None]:
     """Hold a name that other machines can see; on SQLite, which one machine has to itself, there is none."""
     locks = locks_of(home) if home.url else None
-    if locks and not locks.take(name):
+    if locks and _once_the_dead_are_gone(home, partial(_not_taken, locks, name)):
         raise SetupError(f"{home.name} is being pruned: wait until that has ended")
     try:
         yield
@@ -96,8 +99,20 @@ def _named(home: Home, name: str) -> Iterator[None]:
 
 
 def _refuse_while_pruned(home: Home) -> None:
-    if home.url and (holders := locks_of(home).holders(_PRUNING)):
+    if home.url and (holders := _once_the_dead_are_gone(home, partial(locks_of(home).holders, _PRUNING))):
         raise SetupError(f"{home.name} is being pruned by {', '.join(holders)}: wait until that has ended")
+
+
+def _once_the_dead_are_gone(home: Home, obstacles: Callable[[], list[str]]) -> list[str]:
+    """Return what is in the way, having given a database server the time to notice that a process died."""
+    deadline = time.monotonic() + (NOTICED_S if home.url else 0.0)
+    while (found := obstacles()) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+    return found
+
+
+def _not_taken(locks: Locks, name: str) -> list[str]:
+    return [] if locks.take(name) else locks.holders(name) or ["another process"]
 
 
 def _home_lock(home: Home, kind: int) -> IO[str]:

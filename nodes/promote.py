@@ -55,12 +55,7 @@ def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
     decision = _asked(promoted, verdict, ref, runtime) if verdict and promoted != first and ref.get("ask") else None
     if decision and not decision["approved"]:
         promoted = first
-    spend = state["spend"]
-    test: dict[str, Any] = {}
-    if ref["measure_test"] and promoted != first:
-        wanted = [Wanted(promoted, entry) for entry in rollouts.entries("test")]
-        spend, short = rollouts.run(wanted, "end:test", "test", spend)
-        test = {"short": short} if short else compared(first, promoted, rollouts)
+    spend, test = _on_test(first, promoted, ref, state["spend"], rollouts)
     record = {
         "reason": state["ending"]["reason"],
         "promoted": promoted,
@@ -76,6 +71,17 @@ def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
         context.prompts.add_evidence(promoted, {"summary": summary, "validation": verdict, "test": test})
     writes: PromoteWrites = {"spend": spend, "ending": {**state["ending"], "promoted": promoted}}
     return {**writes, "decision": decision} if decision else writes
+
+
+def _on_test(
+    first: str, promoted: str, ref: OptimizationRef, spend: Spend, rollouts: Rollouts
+) -> tuple[Spend, dict[str, Any]]:
+    """Measure what is promoted on the test tasks; return the spend with that and how it does next to the first one."""
+    if promoted == first or not ref["measure_test"]:
+        return spend, {}
+    wanted = [Wanted(promoted, entry) for entry in rollouts.entries("test")]
+    spend, short = rollouts.run(wanted, "end:test", "test", spend)
+    return spend, {"short": short} if short else compared(first, promoted, rollouts)
 
 
 def _asked(promoted: str, verdict: GateVerdict, ref: OptimizationRef, runtime: Runtime[Context]) -> Decision:

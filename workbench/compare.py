@@ -1,11 +1,11 @@
 """`compare`: two episodes, or two runs, side by side."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeAlias
 
 from batch.summary import counted_of
 from checkpoints.differences import MEASURED, differences
@@ -20,6 +20,8 @@ from workbench.paired import Paired, paired
 from workbench.story import Story, detail_of, story
 
 ITSELF = frozenset({*MEASURED, "episode"})  # what an episode is about is in the table of facts
+TaskKey: TypeAlias = tuple[str, str]
+"""Split and content address of a task."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,35 +190,43 @@ def _compare_runs(bench: Workbench, first: str, second: str) -> RunComparison:
     common = [key for key in by_task[0] if key in by_task[1]]
     if not common:
         raise SetupError(f"{first} and {second} have no task in common")
+    both = [(by_task[0][key], by_task[1][key]) for key in common]
     splits, rewards = [], []
-    for split in [*SPLITS, "all"]:
-        keys = [key for key in common if split in ("all", key[0])]
-        if keys and (split != "all" or len({key[0] for key in common}) > 1):
-            splits.append((split, paired([(_rate(by_task[0][key]), _rate(by_task[1][key])) for key in keys])))
-            means = [fmean(fmean(row["reward"] for row in side[key]) for key in keys) for side in by_task]
-            rewards.append((split, means[0], means[1]))
-    changed = []
-    for key in common:
-        rows = [side[key] for side in by_task]
-        if _rate(rows[0]) != _rate(rows[1]):
-            words = [
-                f"{sum(r['solved_first'] for r in some)} of {len(some)} ({some[-1]['episode_id'][:10]})"
-                for some in rows
-            ]
-            changed.append(Row(label=rows[0][0]["task_id"], first=words[0], second=words[1]))
+    for split, keys in _keys_by_split(common):
+        splits.append((split, paired([(_rate(by_task[0][key]), _rate(by_task[1][key])) for key in keys])))
+        means = [fmean(fmean(row["reward"] for row in side[key]) for key in keys) for side in by_task]
+        rewards.append((split, means[0], means[1]))
     return RunComparison(
         first=first,
         second=second,
         splits=splits,
         rewards=rewards,
         costs=_costs(counted),
-        changed=changed,
+        changed=[_change(one, other) for one, other in both if _rate(one) != _rate(other)],
         settings=_settings(bench, first, second),
     )
 
 
-def _by_task(rows: Sequence[FinishedEpisode]) -> dict[tuple[str, str], list[FinishedEpisode]]:
-    found: dict[tuple[str, str], list[FinishedEpisode]] = {}
+def _keys_by_split(keys: Sequence[TaskKey]) -> Iterator[tuple[str, list[TaskKey]]]:
+    """Give each split's tasks, and all of them where they are of several splits."""
+    splits = {split for split, _ in keys}
+    for split in SPLITS:
+        if split in splits:
+            yield split, [key for key in keys if key[0] == split]
+    if len(splits) > 1:
+        yield "all", list(keys)
+
+
+def _change(first: Sequence[FinishedEpisode], second: Sequence[FinishedEpisode]) -> Row:
+    words = [
+        f"{sum(row['solved_first'] for row in rows)} of {len(rows)} ({rows[-1]['episode_id'][:10]})"
+        for rows in (first, second)
+    ]
+    return Row(label=first[0]["task_id"], first=words[0], second=words[1])
+
+
+def _by_task(rows: Sequence[FinishedEpisode]) -> dict[TaskKey, list[FinishedEpisode]]:
+    found: dict[TaskKey, list[FinishedEpisode]] = {}
     for row in rows:
         found.setdefault((row["split"], row["task"]), []).append(row)
     return found

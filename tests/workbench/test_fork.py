@@ -135,7 +135,7 @@ def test_the_second_turn_of_a_node_can_be_where_a_fork_starts(bench: Workbench, 
         (Changes(state={"attempts.4.code": "x"}), "execute", r"there is no '4' .*have: 1 items"),
         (Changes(model="gpt"), None, "unknown model 'gpt'"),
         (Changes(prompts="zz"), None, "no prompt set 'zz'"),
-        (Changes(memory_snapshot="run-0"), None, "write none, home, a run"),
+        (Changes(memory_snapshot="nothing"), None, "write none, home, a run"),
     ],
 )
 def test_what_cannot_be_forked_is_said_with_what_can(

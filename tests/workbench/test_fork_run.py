@@ -240,7 +240,7 @@ def test_an_exported_fork_is_shown_and_replayed_in_the_home_that_has_its_memorie
         (Changes(state={"attempts": "many"}), 1, "attempts: is a int"),
         (Changes(state={"attempts": 0}), 1, "attempts"),
         (Changes(state={"speed": 1}), 1, "this state has no 'speed'"),
-        (Changes(memory_snapshot="run-0"), 1, "write none, home, a run"),
+        (Changes(memory_snapshot="nothing"), 1, "write none, home, a run"),
         (Changes(model="gpt"), 1, "unknown model 'gpt'"),
     ],
 )
