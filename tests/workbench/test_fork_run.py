@@ -251,8 +251,8 @@ def test_what_cannot_be_forked_is_said_with_what_can(
     with pytest.raises(SetupError, match=message):
         fork_run(bench, run_id, changes, at_batch=at_batch)
     assert [row["run_id"] for row in bench.ledger.runs()] == [run_id]
-    with pytest.raises(SetupError, match="no run 'run-f'"):
-        fork_run(bench, "run-f", at_batch=0)
+    with pytest.raises(SetupError, match="no run 'run-x'"):
+        fork_run(bench, "run-x", at_batch=0)
 
 
 def test_a_fork_that_is_killed_goes_on_with_the_same_command(bench: Workbench, tmp_path: Path) -> None:
