@@ -1,6 +1,7 @@
 """Checkpoints in the home's PostgreSQL database: connections of their own, since their commits may be lazy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -9,10 +10,13 @@ import psycopg
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.postgres import PostgresSaver
-from langgraph.checkpoint.postgres._internal import get_connection
+from langgraph.checkpoint.postgres._internal import Conn, get_connection
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg_pool import ConnectionPool
 
+from checkpoints.joining import Waiting, Written
 from state.errors import LostConnectionError
 from storage.engine import RESTART_S, Home, lock_key
 from storage.postgres import POOL_SIZE, connect, prepare
@@ -28,11 +32,15 @@ class _Kept:
 
 
 class WholeSaver(PostgresSaver):
-    """LangGraph's saver, in which every value goes through the serialiser.
+    """LangGraph's saver, in which every value goes through the serialiser, and with one commit per super-step.
 
     The stock one writes texts and numbers of top-level channels as JSON: 1e16 comes back as a whole number, infinity
     and NUL are refused, and an encrypting serialiser never sees them.
     """
+
+    def __init__(self, conn: Conn, *, serde: SerializerProtocol | None = None) -> None:
+        super().__init__(conn, serde=serde)
+        self._waiting = Waiting()
 
     def put(
         self,
@@ -53,6 +61,32 @@ class WholeSaver(PostgresSaver):
             bound = copy(self)
             bound.conn = connection
             return PostgresSaver.put(bound, config, {**checkpoint, "channel_values": kept}, metadata, new_versions)
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Save what a node wrote: together with the checkpoint that follows, where one does."""
+        written = Written(config, writes, task_id, task_path)
+        if written.can_wait:
+            self._waiting.add(written)
+        else:
+            super().put_writes(*written)
+
+    def close(self) -> None:
+        """Save what still waits."""
+        with self._cursor():
+            pass
+
+    @contextmanager
+    def _cursor(self, *, pipeline: bool = False) -> Iterator[Cursor[DictRow]]:
+        with super()._cursor(pipeline=pipeline) as cursor, self._waiting.ended() as waiting:
+            for config, writes, task_id, task_path in waiting:  # in a pipeline: one transaction with what follows
+                at = config["configurable"]
+                place = (at["thread_id"], at["checkpoint_ns"], at["checkpoint_id"])
+                cursor.executemany(
+                    self.INSERT_CHECKPOINT_WRITES_SQL, self._dump_writes(*place, task_id, task_path, writes)
+                )
+            yield cursor
 
     def _dump_blobs(
         self, thread_id: str, checkpoint_ns: str, values: dict[str, Any], versions: ChannelVersions

@@ -6,21 +6,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.sqlite import SqliteSaver
 
+from checkpoints.joining import JoiningSqliteSaver
 from storage.engine import Home
 from storage.sealing import CIPHER, Seal
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.postgres import PostgresSaver
-
-    from checkpoints.postgres import CheckpointPool
+    from checkpoints.postgres import CheckpointPool, WholeSaver
 
 BUSY_TIMEOUT_S = 30.0
 CHECKPOINT_FILE = "checkpoints.db"
 TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")  # of LangGraph, on PostgreSQL
 
-Saver: TypeAlias = Union[SqliteSaver, "PostgresSaver"]
+Saver: TypeAlias = Union[JoiningSqliteSaver, "WholeSaver"]
 
 
 class StrictlyEncrypted(EncryptedSerializer):
@@ -65,7 +63,7 @@ def open_saver(home: Home) -> Saver:
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # counts only before the first table is made
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
-            saver = SqliteSaver(connection, serde=serde)
+            saver = JoiningSqliteSaver(connection, serde=serde)
             saver.setup()
         except BaseException:
             connection.close()
@@ -74,14 +72,13 @@ def open_saver(home: Home) -> Saver:
 
 
 def close_saver(saver: Saver) -> None:
-    """Close a saver's connection; those of PostgreSQL belong to the home, which closes them."""
-    if isinstance(saver, SqliteSaver):
-        saver.conn.close()
+    """Save what waits, and close a saver's own connection: those of PostgreSQL belong to the home."""
+    saver.close()
 
 
 def threads_beginning(saver: Saver, prefix: str, most: int = -1) -> list[str]:
     """Return the ids of threads that begin so, sorted; all of them, or the first `most`."""
-    if isinstance(saver, SqliteSaver):
+    if isinstance(saver, JoiningSqliteSaver):
         query = "SELECT DISTINCT thread_id FROM checkpoints WHERE thread_id >= ? AND thread_id < ? ORDER BY 1 LIMIT ?"
         return [row[0] for row in saver.conn.execute(query, (prefix, prefix + "\U0010ffff", most))]
     from checkpoints.postgres import query_rows

@@ -21,6 +21,7 @@ def thread_config(thread_id: str, graph_version: str, recursion_limit: int = REC
         "configurable": {"thread_id": thread_id},
         "metadata": {"graph_version": graph_version},
         "recursion_limit": recursion_limit,
+        "max_concurrency": 1,  # threads per invocation beside its own: they only save, in the order of the steps
     }
 
 
