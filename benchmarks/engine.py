@@ -4,7 +4,7 @@
     python -m benchmarks.engine --encrypted    what encryption at rest costs, and no long run
 
 Every way calls the same chat model once per episode and the same instant sandbox, runs one episode at a time, and
-(but for dspy, which keeps nothing) writes to a fresh SQLite file with LangGraph's own saver, durability "sync".
+(but for dspy, which keeps nothing) writes to a fresh SQLite file, durability "sync": bare LangGraph with its own saver.
 CPU milliseconds are of this process and its threads: they depend less on what else the machine does than wall time.
 """
 
@@ -25,13 +25,14 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from langchain_core.language_models import FakeListChatModel
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 
 from batch.loop import LearningRun, plan_run
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
 from checkpoints.questions import Questions
-from checkpoints.savers import close_saver, open_saver
+from checkpoints.savers import serializer
 from memory.store import MemoryStore
 from models.meter import Meter
 from models.roles import Models, RoleModel
@@ -201,12 +202,14 @@ class BareState(TypedDict, total=False):
 
 
 def bare(episodes: int, text_bytes: int, folder: Path) -> Marks:
-    """Run the same shape of graph in bare LangGraph: the same saver, durability, model call and sandbox call.
+    """Run the same shape of graph in bare LangGraph: its own saver, the same durability, model call and sandbox call.
 
     text_bytes: how much text (prompt, answer, report) the state carries, as it does where nothing is kept elsewhere.
     """
-    home = open_home(folder)
-    saver = open_saver(home)
+    connection = sqlite3.connect(folder / "checkpoints.db", check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    saver = SqliteSaver(connection, serde=serializer(None))
     model, sandbox, text = FakeListChatModel(responses=[ANSWER]), InstantSandbox(), "x" * text_bytes
     id32 = "0123456789abcdef" * 2
     nodes: dict[str, Any] = {
@@ -231,8 +234,7 @@ def bare(episodes: int, text_bytes: int, folder: Path) -> Marks:
         config: Any = {"configurable": {"thread_id": f"{number:032d}"}}
         compiled.invoke({"episode": episode}, config, durability="sync")
         marks({"kind": "episode_finished"})
-    close_saver(saver)
-    home.close()
+    connection.close()
     return marks
 
 

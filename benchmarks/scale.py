@@ -6,8 +6,10 @@
     python -m benchmarks.scale commits      commits a second of both databases, by 1 to 16 writers
 
 --engines, --homes, --widths, --delays choose some of the rows. Each row is a `ratchet run` in a process of its own
-with the real sandbox; the model is a server on loopback, in this process. The pace is that between the first and the
-last tenth of the results: starting Ray, and the actors' imports, are in "start" alone, the seconds to the first result.
+with the real sandbox; the model is a server on loopback, in this process. The pace is that while all places are in use:
+from the first tenth of the results until fewer episodes than places are left of the train tasks, nine in ten. Starting
+Ray, and the actors' imports, are in "start" alone, the seconds to the first result; waiting for the slowest answers, at
+the end of the train tasks and again at that of the test tasks, is in "whole run", episodes a second after the first.
 --latencies FILE: a line per answer of a real model, with duration_s; the server waits as long, in that order.
 """
 
@@ -35,12 +37,16 @@ from storage.contents import ContentStore
 from storage.engine import Home, open_home
 from storage.tables import episodes
 
+TRAIN = 0.9  # of the tasks; they come first
+
 
 class Row(NamedTuple):
     """What one run came to."""
 
     pace: float
-    """Episodes a second."""
+    """Episodes a second while all places are in use."""
+    whole: float
+    """Episodes a second from the first result to the last."""
     start_s: float
     n: int
 
@@ -91,16 +97,17 @@ def finished_at(home: Home) -> list[float]:
         return sorted(connection.execute(select(episodes.c.finished_at)).scalars())
 
 
-def pace_of(home: Home) -> float:
-    """Return the episodes a second between the first and the last tenth of the results."""
-    times = finished_at(home)
-    edge = max(1, len(times) // 10)
-    middle = times[edge : len(times) - edge]
-    return (len(middle) - 1) / (middle[-1] - middle[0])
+def pace_of(times: list[float]) -> float:
+    """Return the results a second between the first one and the last."""
+    return (len(times) - 1) / (times[-1] - times[0])
 
 
-def run(places: Places, kind: str, n: int, delay: float | Callable[[], float], *more: str) -> Row:
-    """Run n episodes and return their pace."""
+def run(
+    places: Places, way: tuple[str, str], n: int, delay: float | Callable[[], float], width: int, actors: int
+) -> Row:
+    """Run n episodes by an engine on a home, `width` at one time, and return their pace."""
+    engine, kind = way
+    more = ["--engine", engine, "--concurrency", str(width)] + (["--actors", str(actors)] if engine == "ray" else [])
     with places.fresh(kind) as (folder, url), LoopbackModel(delay).serving() as model:
         began = time.time()
         process = started(folder, url, n, model.base_url, *more)
@@ -108,7 +115,8 @@ def run(places: Places, kind: str, n: int, delay: float | Callable[[], float], *
             raise SystemExit((folder / "stderr").read_text()[-1000:])
         home = open_home(folder, url)
         times = finished_at(home)
-        row = Row(pace=pace_of(home), start_s=times[0] - began, n=len(times))
+        steady = times[n // 10 : round(n * TRAIN) - width + 1]
+        row = Row(pace=pace_of(steady), whole=pace_of(times), start_s=times[0] - began, n=len(times))
         home.close()
     return row
 
@@ -123,8 +131,7 @@ def workers(options: argparse.Namespace, places: Places) -> None:
     print("engine  home      latency  workers  episodes/s   start     n")
     for (engine, kind), delay, width in itertools.product(ways(options), options.delays, options.widths or [1, 2, 4]):
         n = options.episodes or (300 if delay == 0 else max(20, round(width * 10 / delay / 1.4)))
-        more = ["--engine", engine, "--concurrency", str(width)] + (["--actors", str(width)] if engine == "ray" else [])
-        row = run(places, kind, n, delay, *more)
+        row = run(places, (engine, kind), n, delay, width, actors=width)
         print(f"{engine:7} {kind:9} {delay:5g} s {width:8} {row.pace:11.2f} {row.start_s:6.1f} s {row.n:6}", flush=True)
 
 
@@ -139,15 +146,12 @@ def concurrency(options: argparse.Namespace, places: Places) -> None:
             with lock:
                 return float(next(turns))
 
-    print("engine  home      at once  episodes/s  per place  start      n")
+    print("engine  home      at once  episodes/s  per place  whole run   start      n")
     for (engine, kind), width in itertools.product(ways(options), options.widths or [1, 4, 16, 64, 128]):
         n = options.episodes or max(12, width * 12)
-        more = ["--engine", engine, "--concurrency", str(width)] + (["--actors", "2"] if engine == "ray" else [])
-        row = run(places, kind, n, delay, *more)
-        place = row.pace / width
-        print(
-            f"{engine:7} {kind:9} {width:7} {row.pace:11.2f} {place:10.3f} {row.start_s:6.1f} s {row.n:6}", flush=True
-        )
+        row = run(places, (engine, kind), n, delay, width, actors=2)
+        paces = f"{row.pace:11.2f} {row.pace / width:10.3f} {row.whole:10.2f}"
+        print(f"{engine:7} {kind:9} {width:7} {paces} {row.start_s:6.1f} s {row.n:6}", flush=True)
 
 
 def memory(options: argparse.Namespace, places: Places) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import func, select
 
 from benchmarks.loopback_model import LoopbackModel, write_tasks
 from benchmarks.ray_kills import command, progress_of, rows_of
-from benchmarks.scale import Places, pace_of
+from benchmarks.scale import Places, finished_at, pace_of
 from storage.engine import Home, open_home
 from storage.tables import memories, run_episodes
 
@@ -118,8 +118,10 @@ def run(places: Places, kind: str, model: LoopbackModel, processes: int, options
         for number in range(processes):
             crew.start(number)
         killed = crew.kill(home, marks, draw)
+        seconds, times = time.monotonic() - began, finished_at(home)
+        edge = len(times) // 10
         found = {
-            "seconds": time.monotonic() - began, "pace": pace_of(home), "killed": killed, "again": crew.again,
+            "seconds": seconds, "pace": pace_of(times[edge:-edge]), "killed": killed, "again": crew.again,
             "requests": len(model.requests), "repeated": sum(n - 1 for n in Counter(model.requests).values()),
             "rows": rows_of(home), "memory": memory_of(home), "executions": executions_of(home),
         }  # fmt: skip

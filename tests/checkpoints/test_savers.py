@@ -1,3 +1,4 @@
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.checkpoint.base import empty_checkpoint
-from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME
 from psycopg_pool import ConnectionPool
 
+from checkpoints.joining import JoiningSqliteSaver
 from checkpoints.savers import CHECKPOINT_FILE, Saver, close_saver, open_saver
 from state.episode import EpisodeState
 from state.errors import LostConnectionError, SetupError
@@ -33,7 +35,7 @@ def saver(home: Home) -> Iterator[Saver]:
 @pytest.fixture
 def lone_saver(saver: Saver) -> Iterator[Saver]:
     """Keep a saver to one connection: a growing pool draws from `random`, which Hypothesis refuses."""
-    if isinstance(saver, SqliteSaver):
+    if isinstance(saver, JoiningSqliteSaver):
         yield saver
         return
     pool = saver.conn
@@ -51,9 +53,9 @@ def sqlite_home(tmp_path: Path) -> Iterator[Home]:
 
 
 @pytest.fixture
-def sqlite_saver(sqlite_home: Home) -> Iterator[SqliteSaver]:
+def sqlite_saver(sqlite_home: Home) -> Iterator[JoiningSqliteSaver]:
     opened = open_saver(sqlite_home)
-    assert isinstance(opened, SqliteSaver)
+    assert isinstance(opened, JoiningSqliteSaver)
     yield opened
     close_saver(opened)
 
@@ -99,13 +101,13 @@ class Stranger:
 
 
 def test_a_type_that_is_no_json_value_is_not_built_again(
-    sqlite_saver: SqliteSaver, caplog: pytest.LogCaptureFixture
+    sqlite_saver: JoiningSqliteSaver, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert sqlite_saver.serde.loads_typed(sqlite_saver.serde.dumps_typed({"a": Stranger(1)})) == {"a": {"n": 1}}
     assert "Blocked deserialization" in caplog.text
 
 
-def test_a_saver_keeps_what_was_committed_and_waits_for_others(sqlite_saver: SqliteSaver) -> None:
+def test_a_saver_keeps_what_was_committed_and_waits_for_others(sqlite_saver: JoiningSqliteSaver) -> None:
     pragmas = {name: sqlite_saver.conn.execute(f"PRAGMA {name}").fetchone()[0] for name in
                ("journal_mode", "synchronous", "auto_vacuum", "busy_timeout")}  # fmt: skip
     assert pragmas == {"journal_mode": "wal", "synchronous": 1, "auto_vacuum": 2, "busy_timeout": 30_000}
@@ -122,7 +124,9 @@ def test_a_checkpoint_file_that_is_damaged_or_out_of_reach_is_named(sqlite_home:
         open_saver(sqlite_home)
 
 
-def test_a_full_disk_is_the_same_clear_error_as_for_the_database(sqlite_saver: SqliteSaver, sqlite_home: Home) -> None:
+def test_a_full_disk_is_the_same_clear_error_as_for_the_database(
+    sqlite_saver: JoiningSqliteSaver, sqlite_home: Home
+) -> None:
     sqlite_saver.conn.execute("PRAGMA max_page_count=1")
     checkpoint: Any = {**empty_checkpoint(), "channel_values": {"texts": list(map(str, range(100_000)))}}
     config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
@@ -146,3 +150,64 @@ def test_nothing_is_saved_on_top_of_a_checkpoint_that_a_crash_of_the_server_drop
         saver.put(kept, second, {}, {})
     assert saver.get_tuple({"configurable": {"thread_id": "t"}}) is None
     home.close()
+
+
+WRITTEN = ("said", {"text": "a"})
+
+
+def begun(saver: Saver) -> Any:
+    """Save a first checkpoint and return its place."""
+    config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+    return saver.put(config, empty_checkpoint(), {}, {})
+
+
+def seen_elsewhere(home: Home, place: Any) -> list[tuple[str, Any]]:
+    """Return the writes that a process of its own would find."""
+    other = open_saver(home)
+    found = other.get_tuple(place)
+    close_saver(other)
+    assert found is not None
+    return [(channel, value) for _, channel, value in found.pending_writes or []]
+
+
+def test_what_a_node_wrote_and_the_checkpoint_after_it_are_saved_together_or_not_at_all(
+    home: Home, saver: Saver
+) -> None:
+    place = begun(saver)
+    saver.put_writes(place, [WRITTEN], "task")
+    assert seen_elsewhere(home, place) == []
+    saver.put(place, {**empty_checkpoint(), "channel_values": {"said": {"text": "a"}}}, {}, {"said": "1"})
+    assert seen_elsewhere(home, place) == [WRITTEN]
+
+
+@pytest.mark.parametrize("channel", [ERROR, INTERRUPT, RESUME])
+def test_what_no_checkpoint_follows_is_saved_at_once_with_all_before_it(home: Home, saver: Saver, channel: str) -> None:
+    place = begun(saver)
+    saver.put_writes(place, [WRITTEN], "task")
+    saver.put_writes(place, [(channel, "why")], "another task")
+    assert sorted(seen_elsewhere(home, place)) == sorted([WRITTEN, (channel, "why")])
+
+
+def test_what_waits_for_a_checkpoint_is_read_by_its_own_saver_and_kept_when_that_is_closed(home: Home) -> None:
+    saver = open_saver(home)
+    place = begun(saver)
+    saver.put_writes(place, [WRITTEN], "task")
+    close_saver(saver)
+    assert seen_elsewhere(home, place) == [WRITTEN]
+    saver = open_saver(home)
+    saver.put_writes(place, [("more", 1)], "another task")
+    found = saver.get_tuple(place)
+    assert found is not None
+    assert ("another task", "more", 1) in (found.pending_writes or [])
+    close_saver(saver)
+
+
+def test_what_waits_is_not_lost_when_it_cannot_be_saved(sqlite_home: Home, sqlite_saver: JoiningSqliteSaver) -> None:
+    place = begun(sqlite_saver)
+    sqlite_saver.put_writes(place, [("said", "a" * 10_000_000)], "task")
+    sqlite_saver.conn.execute("PRAGMA max_page_count=1")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        sqlite_saver.put(place, empty_checkpoint(), {}, {})
+    sqlite_saver.conn.execute("PRAGMA max_page_count=100000")
+    sqlite_saver.put(place, empty_checkpoint(), {}, {})
+    assert seen_elsewhere(sqlite_home, place) == [("said", "a" * 10_000_000)]
