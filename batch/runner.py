@@ -92,6 +92,17 @@ class BatchRunner:
         missing = [spec for spec in specs if spec["episode_id"] not in known]
         self._waiting = 0
         new, failed = self._run_all([self._job(spec, phase, places) for spec in missing])
+        self._refuse_unfinished(phase)
+        finished = known | new
+        if is_whole_batch and not finished:
+            _refuse_unreachable(phase, list(failed.values()))
+        return {
+            "finished": [finished[s["episode_id"]] for s in specs if s["episode_id"] in finished],
+            "unscored": [s["episode_id"] for s in specs if s["episode_id"] in failed],
+        }
+
+    def _refuse_unfinished(self, phase: str) -> None:
+        """Raise what kept the batch from its end: it was stopped, or a person's answer is missing."""
         if self._stopping.is_set():
             raise self._over_budget or StoppedError("stopped; what has finished is saved")
         if self._waiting:  # a later batch would not remember what these may teach
@@ -99,14 +110,6 @@ class BatchRunner:
                 f"{self._waiting} episodes of {phase} wait for your answer: `ratchet pending` lists them, "
                 "`ratchet answer EPISODE --approve` or --reject answers one"
             )
-        nothing = is_whole_batch and failed and not new and not known
-        if nothing and all(isinstance(error, TransientError) for error in failed.values()):
-            raise TransientError(f"no episode of {phase} got a result: {next(iter(failed.values()))}")
-        finished = known | new
-        return {
-            "finished": [finished[s["episode_id"]] for s in specs if s["episode_id"] in finished],
-            "unscored": [s["episode_id"] for s in specs if s["episode_id"] in failed],
-        }
 
     def _find_known(
         self, specs: Sequence[EpisodeSpec], phase: str, places: Mapping[str, int]
@@ -176,7 +179,7 @@ class BatchRunner:
         except (TransientError, PermanentError) as error:
             failed[job.episode_id] = error
             self._note_failure(job, str(error), passing=isinstance(error, TransientError))
-        except Exception as error:
+        except Exception as error:  # a bug of ours in one episode does not end the others
             log.exception("episode failed", extra={"episode": job.episode_id})
             failed[job.episode_id] = error
             self._note_failure(job, f"internal error: {type(error).__name__}: {error}", passing=True)
@@ -200,3 +203,9 @@ class BatchRunner:
             )
         )
         self._context.events({"kind": "episode_failed", "episode_id": job.episode_id, "reason": reason})
+
+
+def _refuse_unreachable(phase: str, errors: Sequence[Exception]) -> None:
+    """Raise TransientError where nothing of a batch got a result, all for reasons that may pass."""
+    if errors and all(isinstance(error, TransientError) for error in errors):
+        raise TransientError(f"no episode of {phase} got a result: {errors[0]}")

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from batch.model_use import ModelUse, model_uses
 from batch.statistics import clustered, pass_at_k, wilson
 from checkpoints.ledger import Ledger
+from runtime.results import total_cost
 from state.errors import SetupError
 from state.ledger import Failure, FinishedEpisode, RunRow
 from state.periodic import CareCount, CareCounts
@@ -114,14 +115,10 @@ def summarise(ledger: Ledger, run_id: str) -> RunSummary:
     counted = counted_of(episodes)
     executed = ledger.ran_itself(run["run_id"])
     spent = list({row["episode_id"]: row for _, row in episodes if row["episode_id"] in executed}.values())
-    present = [split for split in SPLITS if any(row["split"] == split for row in counted)]
-    splits = [_split_summary(split, _of(split, counted), _of(split, spent)) for split in present]
-    if len(splits) > 1:
-        splits.append(_split_summary("all", counted, spent))
     unsolved = {row["task"]: row for row in counted if not row["solved"]}  # one line per task
     return RunSummary(
         run=run,
-        splits=splits,
+        splits=_splits(counted, spent),
         curve=_curve(episodes),
         care=ledger.care_of(run["run_id"]),
         episodes=episodes,
@@ -143,31 +140,50 @@ def counted_of(episodes: Sequence[tuple[str, FinishedEpisode]]) -> list[Finished
     return [row for phase, row in episodes if last[row["split"], row["task"]] == phase]
 
 
+def _splits(counted: Sequence[FinishedEpisode], spent: Sequence[FinishedEpisode]) -> list[SplitSummary]:
+    """Summarise every split that has results, and all of them where there are several."""
+    present = [split for split in SPLITS if _of(split, counted)]
+    splits = [_split_summary(split, _of(split, counted), _of(split, spent)) for split in present]
+    return [*splits, _split_summary("all", counted, spent)] if len(splits) > 1 else splits
+
+
 def _of(split: str, rows: Sequence[FinishedEpisode]) -> list[FinishedEpisode]:
     return [row for row in rows if row["split"] == split]
 
 
 def _split_summary(split: str, rows: Sequence[FinishedEpisode], spent: Sequence[FinishedEpisode]) -> SplitSummary:
-    by_task: dict[str, list[FinishedEpisode]] = defaultdict(list)
-    for row in rows:
-        by_task[row["task"]].append(row)
-    repeats = min(len(some) for some in by_task.values())
-    names = sorted({name for row in rows for name in row["components"]})
-    costs = [row["cost_usd"] for row in spent]
-    at_k = fmean(pass_at_k(len(some), sum(r["solved_first"] for r in some), repeats) for some in by_task.values())
+    first, solved = (_outcomes_by_task(rows, kind) for kind in ("solved_first", "solved"))
     return SplitSummary(
         split=split,
-        tasks=len(by_task),
-        first=_rate([[r["solved_first"] for r in some] for some in by_task.values()]),
-        solved=_rate([[r["solved"] for r in some] for some in by_task.values()]),
-        at_k=(repeats, at_k) if repeats > 1 else None,
+        tasks=len(first),
+        first=_rate(first),
+        solved=_rate(solved),
+        at_k=_at_k(first),
         reward=fmean(row["reward"] for row in rows),
-        components={name: fmean(row["components"].get(name, 0.0) for row in rows) for name in names},
+        components=_mean_components(rows),
         tokens=sum(row["prompt_tokens"] + row["completion_tokens"] for row in spent),
-        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+        cost_usd=total_cost([row["cost_usd"] for row in spent]),
         model_s=sum(row["model_s"] for row in spent),
         sandbox_s=sum(row["sandbox_s"] for row in spent),
     )
+
+
+def _outcomes_by_task(rows: Sequence[FinishedEpisode], kind: Literal["solved_first", "solved"]) -> list[list[int]]:
+    by_task: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        by_task[row["task"]].append(row[kind])
+    return list(by_task.values())
+
+
+def _at_k(first: Sequence[Sequence[int]]) -> tuple[int, float] | None:
+    """Return k and pass@k; k is the least number of repeats, so that every task has that many to draw from."""
+    k = min(map(len, first))
+    return (k, fmean(pass_at_k(len(outcomes), sum(outcomes), k) for outcomes in first)) if k > 1 else None
+
+
+def _mean_components(rows: Sequence[FinishedEpisode]) -> dict[str, float]:
+    names = sorted({name for row in rows for name in row["components"]})
+    return {name: fmean(row["components"].get(name, 0.0) for row in rows) for name in names}
 
 
 def _rate(by_task: Iterable[Sequence[int]]) -> Rate:

@@ -106,17 +106,18 @@ def show_memory(name: str, home: Path | None, *, as_json: bool) -> None:
         extra = {"earlier": [list(one) for one in earlier], **links, "track": asdict(track) if track else None}
         print(_json({**_plain(record), **extra}))
         return
+    told = defaultdict(lambda: "a memory that was forgotten", {one.memory_id: _told(one) for one in linked.values()})
+    facts = _facts(record, told)
+    facts += [("used", _uses(track))] if track else []
+    facts += [(relation, told[target]) for relation, targets in links.items() for target in targets]
+    _print_memory(record, facts, earlier)
+
+
+def _print_memory(record: Record, facts: Sequence[tuple[str, str]], earlier: Sequence[tuple[int, str]]) -> None:
     console = stdout_console()
     console.print(f"Memory {record.memory_id}: {record.kind}, {record.state}", style="bold")
-    told = defaultdict(lambda: "a memory that was forgotten", {one.memory_id: _told(one) for one in linked.values()})
-    for label, value in _facts(record, told):
+    for label, value in facts:
         console.print(f"{label:<13}{value}", soft_wrap=True)
-    if track is not None:
-        console.print(f"{'used':<13}{_uses(track)}")
-    for relation, targets in links.items():
-        if targets:
-            for target in targets:
-                console.print(f"{relation:<13}{told[target]}", soft_wrap=True)
     console.print(f"\n{record.text}", soft_wrap=True)
     if record.code:
         console.print()
@@ -158,9 +159,10 @@ def show_stats(scope: Mapping[str, str], home: Path | None, *, as_json: bool) ->
     console.print(f"uses          {found['uses']} of {found['used']} memories")
     console.print(f"audit trail   {found['log']} entries")
     rates = [f"{name} {one['rate']:.0%} of {one['asked']}" for name, one in found["caches"].items() if one["asked"]]
-    console.print(f"cache hits    {', '.join(rates) or 'no cache was asked yet'}")
-    console.print(f"disk          {', '.join(f'{name} {_size(size)}' for name, size in found['disk'].items())}")
+    disk = [f"{name} {_size(size)}" for name, size in found["disk"].items()]
     vectors = [f"{name}: {count}" for name, count in found["vectors"].items()]
+    console.print(f"cache hits    {', '.join(rates) or 'no cache was asked yet'}")
+    console.print(f"disk          {', '.join(disk)}")
     console.print(f"vectors       {', '.join(vectors) or 'none: the setting `embedder` names no embedder'}")
     console.print(f"mirror        {found['mirror']}")
 

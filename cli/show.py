@@ -22,7 +22,8 @@ from storage.engine import Home
 
 if TYPE_CHECKING:
     from checkpoints.story import AttemptStory
-    from state.review import Opinion
+    from state.review import Opinion, Review
+    from state.verdict import Verdict
     from workbench.story import Story
 
 
@@ -117,12 +118,7 @@ def print_story(told: "Story") -> None:
     for attempt in story.attempts:
         _print_attempt(console, attempt)
     if "review" in story.state:
-        for finding in story.state["review"]["findings"]:
-            console.print(f"review: line {finding['line']}: {finding['rule']}, {finding['detail']}")
-        if "opinion" in story.state["review"]:
-            _print_opinion(console, story.state["review"]["opinion"])
-        if story.state["review"]["overfit"]:
-            console.print("review: fits every visible example, and still fails a hidden test")
+        _print_review(console, story.state["review"])
     if "reward" in story.state:
         reward = story.state["reward"]
         parts = ", ".join(f"{name} {value:.2f}" for name, value in reward["components"].items())
@@ -134,6 +130,15 @@ def print_story(told: "Story") -> None:
         console.print("This episode has not finished: it has no result yet.", style="yellow")
 
 
+def _print_review(console: Console, review: "Review") -> None:
+    for finding in review["findings"]:
+        console.print(f"review: line {finding['line']}: {finding['rule']}, {finding['detail']}")
+    if "opinion" in review:
+        _print_opinion(console, review["opinion"])
+    if review["overfit"]:
+        console.print("review: fits every visible example, and still fails a hidden test")
+
+
 def _print_opinion(console: Console, opinion: "Opinion") -> None:
     agreement = "" if opinion["agreement"] is None else f", agreement with other programs {opinion['agreement']:.2f}"
     console.print(f"reviewer: {opinion['score']:.2f} likely right{agreement}. {opinion['critique']}", markup=False)
@@ -143,8 +148,6 @@ def _print_opinion(console: Console, opinion: "Opinion") -> None:
 
 
 def _print_attempt(console: Console, story: "AttemptStory") -> None:
-    from workbench.story import detail_of
-
     number = story.attempt["index"] + 1
     if number == 1:
         console.rule("What the model was asked", align="left")
@@ -156,16 +159,20 @@ def _print_attempt(console: Console, story: "AttemptStory") -> None:
     console.print(Syntax(story.code.rstrip(), "python", background_color="default"))
     console.print()
     for verdict in story.verdicts:
-        hidden = "visible" if verdict["visible"] else "hidden "
-        colour = "green" if verdict["status"] == "passed" else "red"
-        detail = detail_of(verdict)
-        passed = verdict["status"] == "passed"
-        console.print(f"{verdict['status']:<8}", style=colour, end=f" {hidden} ")
-        console.print(verdict["name"] + ("" if passed else f"  {detail}"), soft_wrap=True)
-        for frame in [] if passed else verdict["traceback"]:
-            console.print(f"           {frame}")
+        _print_test(console, verdict)
     for name, text in (("stdout", story.stdout), ("stderr", story.stderr)):
         if text:
             console.print(f"{name}: {text.rstrip()}")
     if story.feedback:
         console.print(f"\ntold to the model:\n{story.feedback}\n")
+
+
+def _print_test(console: Console, verdict: "Verdict") -> None:
+    from workbench.story import detail_of
+
+    passed = verdict["status"] == "passed"
+    seen = "visible" if verdict["visible"] else "hidden "
+    console.print(f"{verdict['status']:<8}", style="green" if passed else "red", end=f" {seen} ")
+    console.print(verdict["name"] if passed else f"{verdict['name']}  {detail_of(verdict)}", soft_wrap=True)
+    for frame in [] if passed else verdict["traceback"]:
+        console.print(f"           {frame}")

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from batch.model_use import ModelUse, sentences
-from batch.summary import RunSummary, controls_of
+from batch.summary import RunSummary, SplitSummary, controls_of
 from state.ledger import FinishedEpisode
 
 CARE_WORDS = {
@@ -55,7 +55,7 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
     console = stdout_console()
     console.print(_result_table(summary))
     console.print(_detail_table(summary))
-    if any(use.failed_tries or use.cost_usd != 0 or use.role != "generate" for use in summary.model_use):
+    if not all(map(_goes_without_saying, summary.model_use)):
         console.print(_use_table(summary.model_use))
     if len({point.episodes for point in summary.curve}) > 1:
         console.print(_curve_table(summary))
@@ -71,6 +71,17 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
         console.print(line, soft_wrap=True)
     _print_lineage(console, summary, home)
     _print_failures(console, summary, home)
+    _print_lost_traces(console, summary, home)
+    if report is not None:
+        console.print(f"Report: {report}", soft_wrap=True)
+
+
+def _goes_without_saying(use: ModelUse) -> bool:
+    """Tell whether a model did what one without a price always does: answer, at the first try, for nothing."""
+    return use.role == "generate" and use.cost_usd == 0 and not use.failed_tries
+
+
+def _print_lost_traces(console: Console, summary: RunSummary, home: Path) -> None:
     arrived, lost = summary.traces
     if lost:
         console.print(
@@ -79,8 +90,6 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
             f"ratchet trace {summary.run['run_id']} --send{home_option(home)} sends what is missing.",
             soft_wrap=True,
         )
-    if report is not None:
-        console.print(f"Report: {report}", soft_wrap=True)
 
 
 def _print_lineage(console: Console, summary: RunSummary, home: Path) -> None:
@@ -125,15 +134,17 @@ def _print_failures(console: Console, summary: RunSummary, home: Path) -> None:
 def print_json(summary: RunSummary, report: Path | None) -> None:
     """Print a run's report as JSON lines: the run, then one line per split, measurement, episode and failure."""
     run = {"kind": "run", **summary.run, "report": str(report) if report else None}
-    lines: list[object] = [run]
-    lines += [{"kind": "split", **dataclasses.asdict(split)} for split in summary.splits]
-    lines += [{"kind": "measurement", **dataclasses.asdict(point)} for point in summary.curve]
-    lines += [{"kind": "care", "batch": batch, **counts} for batch, counts in summary.care]
-    lines += [{"kind": "episode", "phase": phase, **row} for phase, row in summary.episodes]
-    lines += [{"kind": "model_use", **dataclasses.asdict(use)} for use in summary.model_use]
     arrived, lost = summary.traces
-    lines += [{"kind": "traces", "arrived": arrived, "lost": lost}] if arrived or lost else []
-    lines += [{"kind": "failure", **failure} for failure in summary.failures]
+    kinds: list[tuple[str, list[Mapping[str, object]]]] = [
+        ("split", [dataclasses.asdict(split) for split in summary.splits]),
+        ("measurement", [dataclasses.asdict(point) for point in summary.curve]),
+        ("care", [{"batch": batch, **counts} for batch, counts in summary.care]),
+        ("episode", [{"phase": phase, **row} for phase, row in summary.episodes]),
+        ("model_use", [dataclasses.asdict(use) for use in summary.model_use]),
+        ("traces", [{"arrived": arrived, "lost": lost}] if arrived or lost else []),
+        ("failure", [*summary.failures]),
+    ]
+    lines = [run, *({"kind": kind, **fields} for kind, some in kinds for fields in some)]
     for line in lines:
         print(json.dumps(line, ensure_ascii=False))
 
@@ -150,18 +161,26 @@ def _result_table(summary: RunSummary) -> Table:
     table = Table(title=f"{run['run_id']}: {said}", box=box.SIMPLE_HEAD)
     repeats = max((split.at_k[0] for split in summary.splits if split.at_k), default=0)
     repaired = int(summary.run["settings"]["attempts"]) > 1
-    names = ["split", "tasks", "pass@1", "95 % interval"]
-    names += [f"pass@{repeats}"] if repeats else []
-    names += ["with repairs"] if repaired else []
-    for name in [*names, "mean reward"]:
+    columns: list[tuple[str, Callable[[SplitSummary], str], bool]] = [
+        ("split", lambda split: split.split, True),
+        ("tasks", lambda split: str(split.tasks), True),
+        ("pass@1", lambda split: str(split.first), True),
+        ("95 % interval", lambda split: split.first.interval, True),
+        (f"pass@{repeats}", lambda split: _at_k(split, repeats), repeats > 0),
+        ("with repairs", lambda split: str(split.solved), repaired),
+        ("mean reward", lambda split: f"{split.reward:.2f}", True),
+    ]
+    shown = [(name, cell) for name, cell, is_shown in columns if is_shown]
+    for name, _ in shown:
         table.add_column(name, no_wrap=True)
     for split in summary.splits:
-        cells = [split.split, str(split.tasks), str(split.first), split.first.interval]
-        at_k = split.at_k if split.at_k and split.at_k[0] == repeats else None  # fewer where some have no result
-        cells += [f"{at_k[1]:.2f}" if at_k else ""] if repeats else []
-        cells += [str(split.solved)] if repaired else []
-        table.add_row(*cells, f"{split.reward:.2f}")
+        table.add_row(*[cell(split) for _, cell in shown])
     return table
+
+
+def _at_k(split: SplitSummary, k: int) -> str:
+    """Return pass@k; nothing where some of the split's tasks have fewer results."""
+    return f"{split.at_k[1]:.2f}" if split.at_k and split.at_k[0] == k else ""
 
 
 def _detail_table(summary: RunSummary) -> Table:
@@ -173,8 +192,7 @@ def _detail_table(summary: RunSummary) -> Table:
         table.add_row(name, *[f"{split.components.get(name, 0.0):.2f}" for split in summary.splits])
     table.add_section()
     table.add_row("tokens", *[f"{split.tokens:,}" for split in summary.splits])
-    costs = [split.cost_usd for split in summary.splits]
-    table.add_row("cost", *["unknown" if cost is None else f"${cost:.4f}" for cost in costs])
+    table.add_row("cost", *[_money(split.cost_usd) for split in summary.splits])
     table.add_row("model time", *[f"{split.model_s:.1f} s" for split in summary.splits])
     table.add_row("sandbox CPU time", *[f"{split.sandbox_s:.1f} s" for split in summary.splits])
     return table
@@ -188,9 +206,12 @@ def _use_table(uses: Sequence[ModelUse]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for use in uses:
         figures = (use.calls, use.failed_tries, use.from_cache, use.prompt_tokens, use.completion_tokens)
-        cost = "unknown" if use.cost_usd is None else f"${use.cost_usd:.4f}"
-        table.add_row(use.role, use.model, *[f"{figure:,}" for figure in figures], cost)
+        table.add_row(use.role, use.model, *[f"{figure:,}" for figure in figures], _money(use.cost_usd))
     return table
+
+
+def _money(cost_usd: float | None) -> str:
+    return "unknown" if cost_usd is None else f"${cost_usd:.4f}"
 
 
 def _curve_table(summary: RunSummary) -> Table:

@@ -64,26 +64,27 @@ def _with_slot(draft: Draft) -> Draft:
 
 
 def _remember(writer: Writer, draft: Draft, moment: Moment) -> Remembered:
-    if draft.kind != "episodic":  # what happened twice happened twice
-        same = _same(writer, draft)
-        if same is not None and same.memory_id != draft.memory_id:
-            writer.merge(same.memory_id, same.digest, cause=draft.memory_id)
-            return Remembered(same.memory_id, "merged")
-    rivals = _rivals(writer, draft) if draft.slot else []
-    newer = [rival for rival in rivals if draft.valid_from is not None and rival.valid_from > draft.valid_from]
-    is_new = writer.add([draft]) > 0
-    for rival in rivals if not newer and is_new else []:
-        writer.move(rival, "archived", cause=draft.memory_id, moment=moment, superseded_by=draft.memory_id)
-    if newer and is_new:  # told later, true earlier: it is history from the start
+    same = _same(writer, draft)
+    if same is not None and same.memory_id != draft.memory_id:
+        writer.merge(same.memory_id, same.digest, cause=draft.memory_id)
+        return Remembered(same.memory_id, "merged")
+    rivals = _rivals(writer, draft)  # before the draft is one of them
+    if writer.add([draft]) == 0:
+        return Remembered(draft.memory_id, "known")
+    newer = next((one for one in rivals if draft.valid_from is not None and one.valid_from > draft.valid_from), None)
+    if newer is not None:  # told later, true earlier: it is history from the start
         (record,) = writer.read([draft.memory_id]).values()
-        writer.move(record, "archived", cause=newer[0].memory_id, moment=moment, superseded_by=newer[0].memory_id)
+        writer.move(record, "archived", cause=newer.memory_id, moment=moment, superseded_by=newer.memory_id)
         return Remembered(draft.memory_id, "superseded")
-    superseded = tuple(rival.memory_id for rival in rivals) if is_new else ()
-    return Remembered(draft.memory_id, "added" if is_new else "known", superseded)
+    for rival in rivals:
+        writer.move(rival, "archived", cause=draft.memory_id, moment=moment, superseded_by=draft.memory_id)
+    return Remembered(draft.memory_id, "added", tuple(rival.memory_id for rival in rivals))
 
 
 def _same(writer: Writer, draft: Draft) -> Record | None:
     """Return the visible memory of the same scope, kind and speaker that says the same."""
+    if draft.kind == "episodic":  # what happened twice happened twice
+        return None
     c = memories.c
     query = select(memories).where(
         c.fingerprint == fingerprint_of(draft.text, draft.code), c.kind == draft.kind, *_exact_scope(draft)
@@ -96,6 +97,8 @@ def _same(writer: Writer, draft: Draft) -> Record | None:
 
 def _rivals(writer: Writer, draft: Draft) -> list[Record]:
     """Return the visible memories that give the same thing another value."""
+    if not draft.slot:
+        return []
     query = select(memories).where(memories.c.slot == draft.slot, *_exact_scope(draft)).order_by(memories.c.seq)
     return [record for record in _visible(writer, query) if record.memory_id != draft.memory_id]
 

@@ -91,16 +91,22 @@ def code_in(text: str, entry_point: str, prompt: str) -> str:
     Blocks in another language than Python do not count. An answer without fences counts as a program only if it looks
     like one. A bare function body continues the prompt. Returns "" when there is no program.
     """
-    blocks = [block for block in _fenced(text) if block.strip()]
-    if not blocks and "```" not in text and _LOOKS_LIKE_CODE.search(text):
-        blocks = [text]
+    blocks = _blocks(text)
     if not blocks:
         return ""
-    defining = [b for b in blocks if entry_point and re.search(rf"\bdef {re.escape(entry_point)}\b", b)]
-    code = defining[-1] if defining else max(blocks, key=len)
-    if entry_point and not defining and f"def {entry_point}" in prompt and code[:1].isspace():
-        code = prompt + code
+    longest = max(blocks, key=len)
+    if not entry_point:
+        return longest.strip("\n") + "\n"
+    defining = [block for block in blocks if re.search(rf"\bdef {re.escape(entry_point)}\b", block)]
+    is_body = longest[:1].isspace() and f"def {entry_point}" in prompt
+    code = defining[-1] if defining else prompt + longest if is_body else longest
     return code.strip("\n") + "\n"
+
+
+def _blocks(text: str) -> list[str]:
+    if "```" not in text:
+        return [text] if _LOOKS_LIKE_CODE.search(text) else []
+    return [block for block in _fenced(text) if block.strip()]
 
 
 _LOOKS_LIKE_CODE = re.compile(

@@ -26,8 +26,19 @@ STATUS_OF_TYPE = {
     "not_found_error": 404,
     "invalid_request_error": 400,
 }
-TIMEOUT = re.compile(r"Timeout")
-CONNECTION = re.compile(r"Connection|Protocol|Network|TransportError|ReadError|WriteError|CloseError|Connect")
+# What an error without a status is, by the types and the names of those in its chain of causes; the first that fits.
+PASSING: tuple[tuple[type[BaseException] | tuple[()], re.Pattern[str], str, str], ...] = (
+    (TimeoutError, re.compile("Timeout"), "the model did not answer in time", "timeout"),
+    (json.JSONDecodeError, re.compile("WireError"), "the model's answer was broken on its way", "broken answer"),
+    (
+        OSError,
+        re.compile("Connection|Protocol|Network|TransportError|ReadError|WriteError|CloseError|Connect"),
+        "the model could not be reached",
+        "connection",
+    ),
+    # openai's, for an error inside a stream
+    ((), re.compile(r"(?<!\S)APIError(?!\S)"), "the model broke its answer off", "broken answer"),
+)
 SAID = 300  # characters of the provider's own words
 
 
@@ -43,14 +54,9 @@ def classified(error: Exception) -> RatchetError:
     if status is not None:
         return _by_status(status, what, chain)
     names = " ".join(type(one).__name__ for one in chain)
-    if any(isinstance(one, TimeoutError) for one in chain) or TIMEOUT.search(names):
-        return TransientError(f"the model did not answer in time: {what}", reason="timeout")
-    if any(isinstance(one, json.JSONDecodeError) for one in chain) or "WireError" in names:
-        return TransientError(f"the model's answer was broken on its way: {what}", reason="broken answer")
-    if any(isinstance(one, OSError) for one in chain) or CONNECTION.search(names):
-        return TransientError(f"the model could not be reached: {what}", reason="connection")
-    if any(type(one).__name__ == "APIError" for one in chain):  # openai's, for an error inside a stream
-        return TransientError(f"the model broke its answer off: {what}", reason="broken answer")
+    for kind, name, meaning, reason in PASSING:
+        if any(isinstance(one, kind) for one in chain) or name.search(names):
+            return TransientError(f"{meaning}: {what}", reason=reason)
     return PermanentError(f"the model call failed: {what}")
 
 

@@ -1,7 +1,7 @@
 """End a prompt optimisation: promote the best candidate if the validation tasks show that it is better."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NotRequired
 
 from langgraph.runtime import Runtime
@@ -51,10 +51,7 @@ def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
     verdict = (
         _verdict(first, best, tried_on_validation(ref, pool, context), rollouts, context) if best != first else None
     )
-    promoted = best if verdict and verdict["decision"] == "accept" else first
-    decision = _asked(promoted, verdict, ref, runtime) if verdict and promoted != first and ref.get("ask") else None
-    if decision and not decision["approved"]:
-        promoted = first
+    promoted, decision = _decided(first, best, verdict, ref, runtime)
     spend, test = _on_test(first, promoted, ref, state["spend"], rollouts)
     record = {
         "reason": state["ending"]["reason"],
@@ -82,6 +79,16 @@ def _on_test(
     wanted = [Wanted(promoted, entry) for entry in rollouts.entries("test")]
     spend, short = rollouts.run(wanted, "end:test", "test", spend)
     return spend, {"short": short} if short else compared(first, promoted, rollouts)
+
+
+def _decided(
+    first: str, best: str, verdict: GateVerdict | None, ref: OptimizationRef, runtime: Runtime[Context]
+) -> tuple[str, Decision | None]:
+    """Return what is promoted, the first one without evidence for the best, and what a person decided, if asked."""
+    if not verdict or verdict["decision"] != "accept":
+        return first, None
+    decision = _asked(best, verdict, ref, runtime) if ref.get("ask") else None
+    return best if decision is None or decision["approved"] else first, decision
 
 
 def _asked(promoted: str, verdict: GateVerdict, ref: OptimizationRef, runtime: Runtime[Context]) -> Decision:
@@ -119,14 +126,9 @@ def compared(before: str, after: str, rollouts: Rollouts) -> dict[str, Any]:
     keys = [(Wanted(before, entry).key, Wanted(after, entry).key) for entry in tasks]
     pairs = [(rows[old], rows[new]) for old, new in keys if old in rows and new in rows]
     solved = [sum(old["solved"] for old, _ in pairs), sum(new["solved"] for _, new in pairs)]
-    found: dict[str, Any] = {"n": len(pairs), "solved": solved}
-    found["solve_rate"] = _interval([(old["solved"], new["solved"]) for old, new in pairs])
-    found["reward"] = _interval([(old["reward"], new["reward"]) for old, new in pairs])
-    efforts = [(_halvings(old), _halvings(new)) for old, new in pairs]
-    told = [(old, new) for old, new in efforts if old is not None and new is not None]
-    if len(told) == len(pairs):
-        found["halvings"] = _interval(told)
-    return found
+    intervals = {name: _interval([(measure(old), measure(new)) for old, new in pairs]) for name, measure in MEASURES}
+    known = {name: interval for name, interval in intervals.items() if interval}
+    return {"n": len(pairs), "solved": solved, **known}
 
 
 def _halvings(row: FinishedEpisode) -> float | None:
@@ -137,7 +139,18 @@ def _halvings(row: FinishedEpisode) -> float | None:
     return -math.log2(effort["tried"] if row["solved"] else 2 * effort["limit"])
 
 
-def _interval(pairs: Sequence[tuple[float, float]]) -> dict[str, float | None]:
-    found = paired_difference([before for before, _ in pairs], [after for _, after in pairs])
+MEASURES: tuple[tuple[str, Callable[[FinishedEpisode], float | None]], ...] = (
+    ("solve_rate", lambda row: row["solved"]),
+    ("reward", lambda row: row["reward"]),
+    ("halvings", _halvings),
+)
+
+
+def _interval(pairs: Sequence[tuple[float | None, float | None]]) -> dict[str, float | None] | None:
+    """Return the mean difference with its interval; None where a row does not say what is measured."""
+    told = [(before, after) for before, after in pairs if before is not None and after is not None]
+    if len(told) < len(pairs):
+        return None
+    found = paired_difference([before for before, _ in told], [after for _, after in told])
     low, high = (bound if math.isfinite(bound) else None for bound in (found.low, found.high))
     return {"mean": found.mean, "low": low, "high": high}

@@ -45,11 +45,12 @@ def without_dominated(fronts: Fronts, means: Sequence[float]) -> Fronts:
     A candidate is dispensable when in each of its fronts another remaining one sits. One pass is enough: removals
     only make the others less dispensable.
     """
-    kept = {i for front in fronts.values() for i in front}
+    kept = set().union(*fronts.values())
     seats = {i: [front for front in fronts.values() if i in front] for i in kept}
     for i in sorted(kept, key=lambda i: (means[i], i)):
-        if all(any(other in kept for other in front if other != i) for front in seats[i]):
-            kept.remove(i)
+        others = kept - {i}
+        if not any(others.isdisjoint(front) for front in seats[i]):
+            kept = others
     return {task: [i for i in front if i in kept] for task, front in fronts.items()}
 
 

@@ -1,5 +1,7 @@
 """The ledger row of an episode that has come to its end."""
 
+from collections.abc import Sequence
+
 from state.episode import Attempt, Effort, EpisodeState, final_attempt, usages_of
 from state.ledger import FinishedEpisode, Outcome
 from state.verdict import ReportSummary, solved
@@ -15,7 +17,6 @@ def finished_episode(state: EpisodeState, *, wall_s: float, finished_at: float) 
     report = final["report"]
     assert report is not None, "an episode that has ended has executed its final attempt"
     usages = usages_of(state)
-    costs = [usage["cost_usd"] for usage in usages]
     return {
         "episode_id": episode["episode_id"],
         "prompt_set": episode["prompt_set"],
@@ -34,12 +35,18 @@ def finished_episode(state: EpisodeState, *, wall_s: float, finished_at: float) 
         "outcome": _outcome(state, final, report),
         "prompt_tokens": sum(usage["prompt_tokens"] for usage in usages),
         "completion_tokens": sum(usage["completion_tokens"] for usage in usages),
-        "cost_usd": None if None in costs else float(sum(cost for cost in costs if cost is not None)),
+        "cost_usd": total_cost([usage["cost_usd"] for usage in usages]),
         "model_s": sum(usage["model_s"] for usage in usages),
         "sandbox_s": sum(a["report"]["cpu_s"] for a in attempts if a["report"]),
         "wall_s": wall_s,
         "finished_at": finished_at,
     }
+
+
+def total_cost(costs: Sequence[float | None]) -> float | None:
+    """Return the sum of costs; None where one is unknown: the sum of the others would look like the whole."""
+    known = [cost for cost in costs if cost is not None]
+    return float(sum(known)) if len(known) == len(costs) else None
 
 
 def _outcome(state: EpisodeState, final: Attempt, report: ReportSummary) -> Outcome:

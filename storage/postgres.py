@@ -121,6 +121,8 @@ _TO_DO = {
     "53100": "free some space on the server, then run the same command again",
     "25006": "it is read-only, a standby perhaps: point database_url to the primary server",
 }
+_REFUSED = re.compile('role "|database "|authentication failed|no password supplied')
+"""What is told while connecting, where there is no SQLSTATE."""
 _PASSING = ("40", "55P03", "53", "57")
 
 
@@ -130,12 +132,12 @@ def named(error: BaseException, name: str) -> RatchetError | None:
     if not isinstance(cause, psycopg.Error):
         return None
     state = cause.sqlstate or ""
-    said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
-    for beginning, remedy in _TO_DO.items():
-        if state.startswith(beginning):
-            return SetupError(f"{name}: {said}. {remedy[0].upper()}{remedy[1:]}")
-    if 'role "' in said or 'database "' in said or "authentication failed" in said or "no password supplied" in said:
-        return SetupError(f"{name}: {said}. Check database_url")  # told while connecting, where there is no SQLSTATE
+    said = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+    remedy = next((remedy for beginning, remedy in _TO_DO.items() if state.startswith(beginning)), None)
+    if remedy:
+        return SetupError(f"{name}: {said}. {remedy[0].upper()}{remedy[1:]}")
+    if _REFUSED.search(said):
+        return SetupError(f"{name}: {said}. Check database_url")
     if state.startswith("57P") or (not state and isinstance(cause, psycopg.OperationalError)):
         return LostConnectionError(f"the database {name} cannot be reached: {said}", reason="database")
     if state.startswith(_PASSING):

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+from itertools import chain
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,7 +54,9 @@ def _called(asserts: list[str], code: str) -> str:
     called = [n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
     reference = parsed(code)
     defined = {n.name for n in reference.body if isinstance(n, ast.FunctionDef)} if reference else set()
-    names = [n for n in called if n in defined] or [n for n in called if not hasattr(builtins, n)]
-    if not names:
+    ours = (name for name in called if name in defined)
+    others = (name for name in called if not hasattr(builtins, name))
+    name = next(chain(ours, others), None)
+    if name is None:
         raise SetupError('the asserts of "test_list" call no function')
-    return names[0]
+    return name

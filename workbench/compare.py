@@ -1,7 +1,7 @@
 """`compare`: two episodes, or two runs, side by side."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from statistics import fmean
@@ -22,6 +22,8 @@ from workbench.story import Story, detail_of, story
 ITSELF = frozenset({*MEASURED, "episode"})  # what an episode is about is in the table of facts
 TaskKey: TypeAlias = tuple[str, str]
 """Split and content address of a task."""
+_Step: TypeAlias = tuple[str, Mapping[str, Any]]
+"""The names of the nodes that ran, and the state that they left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,15 +157,16 @@ def _nodes(bench: Workbench, first: Story, second: Story) -> list[Row]:
         [(", ".join(waiting_nodes(before)), values_of(after)) for before, after in _steps(bench, side.thread_id)]
         for side in (first, second)
     ]
-    rows = []
-    for one, two in zip_longest(*steps):
-        if one is None or two is None or one[0] != two[0]:
-            rows.append(Row(label="", first=one[0] if one else "", second=two[0] if two else ""))
-            continue
-        found = [d.path for d in differences(one[1], two[1], ITSELF)]
-        more = f" and {len(found) - 4} more" if len(found) > 4 else ""
-        rows.append(Row(label=one[0], first="", second=", ".join(found[:4]) + more if found else "same"))
-    return rows
+    return [_node_row(one, two) for one, two in zip_longest(*steps, fillvalue=("", {}))]
+
+
+def _node_row(one: _Step, two: _Step) -> Row:
+    (name, left), (other_name, left_by_other) = one, two
+    if name != other_name:
+        return Row(label="", first=name, second=other_name)
+    found = [d.path for d in differences(left, left_by_other, ITSELF)]
+    more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+    return Row(label=name, first="", second=", ".join(found[:4]) + more if found else "same")
 
 
 def _steps(bench: Workbench, thread_id: str) -> list[tuple[Any, Any]]:
@@ -186,25 +189,25 @@ def _verdicts(first: Story, second: Story) -> list[Row]:
 
 def _compare_runs(bench: Workbench, first: str, second: str) -> RunComparison:
     counted = [counted_of(bench.ledger.episodes_of(run_id)) for run_id in (first, second)]
-    by_task = [_by_task(rows) for rows in counted]
-    common = [key for key in by_task[0] if key in by_task[1]]
+    old, new = map(_by_task, counted)
+    common = [key for key in old if key in new]
     if not common:
         raise SetupError(f"{first} and {second} have no task in common")
-    both = [(by_task[0][key], by_task[1][key]) for key in common]
-    splits, rewards = [], []
-    for split, keys in _keys_by_split(common):
-        splits.append((split, paired([(_rate(by_task[0][key]), _rate(by_task[1][key])) for key in keys])))
-        means = [fmean(fmean(row["reward"] for row in side[key]) for key in keys) for side in by_task]
-        rewards.append((split, means[0], means[1]))
+    by_split = list(_keys_by_split(common))
     return RunComparison(
         first=first,
         second=second,
-        splits=splits,
-        rewards=rewards,
+        splits=[(split, paired([(_rate(old[key]), _rate(new[key])) for key in keys])) for split, keys in by_split],
+        rewards=[(split, _mean_reward(old, keys), _mean_reward(new, keys)) for split, keys in by_split],
         costs=_costs(counted),
-        changed=[_change(one, other) for one, other in both if _rate(one) != _rate(other)],
+        changed=[_change(old[key], new[key]) for key in common if _rate(old[key]) != _rate(new[key])],
         settings=_settings(bench, first, second),
     )
+
+
+def _mean_reward(by_task: Mapping[TaskKey, Sequence[FinishedEpisode]], keys: Sequence[TaskKey]) -> float:
+    """Return the mean over tasks, however often each was tried."""
+    return fmean(fmean(row["reward"] for row in by_task[key]) for key in keys)
 
 
 def _keys_by_split(keys: Sequence[TaskKey]) -> Iterator[tuple[str, list[TaskKey]]]:

@@ -6,7 +6,7 @@ to it: what the fork remembers is seen by the fork alone. Episodes that are the 
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, cast
 
@@ -185,14 +185,8 @@ def _apart(changes: Changes) -> tuple[dict[str, Any], dict[str, Any]]:
     return settings, {key: value for key, value in every.items() if key not in settings}
 
 
-def _point_after(bench: Workbench, run_id: str, batch: int | None) -> CheckpointTuple:
-    """Return the checkpoint at which so many batches were done, and all that was due after them.
-
-    Raises SetupError when there is none, and when an episode before it may still teach something.
-    """
-    points = history(bench.saver, run_id)
-    if not points:
-        raise SetupError(f"no checkpoints of {run_id}: nothing to fork (pruned)")
+def _points_by_batch(points: Sequence[CheckpointTuple]) -> dict[int, CheckpointTuple]:
+    """Return the checkpoint before `supervise` for each batch after which the run went on or came to its end."""
     before: dict[int, CheckpointTuple] = {}
     passed: set[int] = set()
     for point in points:
@@ -201,9 +195,20 @@ def _point_after(bench: Workbench, run_id: str, batch: int | None) -> Checkpoint
             before[progress["batches"]] = point
         elif progress and waiting in (["plan_batch"], []):
             passed.add(progress["batches"])
-    known = sorted(before.keys() & passed)
-    if batch not in known:
-        have = f"{known[0]} to {known[-1]}" if known else "none yet"
+    return {batch: point for batch, point in before.items() if batch in passed}
+
+
+def _point_after(bench: Workbench, run_id: str, batch: int | None) -> CheckpointTuple:
+    """Return the checkpoint at which so many batches were done, and all that was due after them.
+
+    Raises SetupError when there is none, and when an episode before it may still teach something.
+    """
+    points = history(bench.saver, run_id)
+    if not points:
+        raise SetupError(f"no checkpoints of {run_id}: nothing to fork (pruned)")
+    before = _points_by_batch(points)
+    if batch not in before:
+        have = f"{min(before)} to {max(before)}" if before else "none yet"
         raise SetupError(f"say after how many batches the fork of {run_id} begins, with --at-batch: it has {have}")
     version = graph_version(learning_loop_graph())
     if points[-1].metadata.get("graph_version", version) != version:

@@ -133,27 +133,30 @@ class Bank:
     def _add(self, node: Node, key: bytes, *, given: bool = False) -> bool:
         values, seen = node.values, self._seen
         kind, tags = kind_of(values)
-        if not key or (kind not in FLAT_KINDS and ("set" in kind or "dict" in kind)):
-            if key:
-                seen.add(key)  # the same bytes again are the same values: no need to put them in order
+        if not key or (kind not in FLAT_KINDS and _has_no_order(kind)):
+            seen.add(key)  # the same bytes again are the same values: no need to put them in order
             key = _ordered_key(values, flat=kind in FLAT_KINDS)
         if not key or key in seen or len(key) > MAX_VECTOR_BYTES:
             return False
         seen.add(key)
         node.kind = kind
         if given:
-            tags = (*tags, *_GIVEN_TAGS.get(kind, ()))
-        if given or not (self.prune_constants and _is_constant(values[: self.visible])):
-            if self.goals:
-                self.fresh.append(node)
-            by_tag, cost = self.by_tag, node.cost
-            for tag in tags:  # where components look for arguments
-                by_tag[tag][cost].append(node)
+            self._file(node, (*tags, *_GIVEN_TAGS.get(kind, ())))
+        elif not (self.prune_constants and _is_constant(values[: self.visible])):
+            self._file(node, tags)
         for goal in self.goals:
             if goal.floats or values[0] == goal.values[0]:
                 self._check(node)
                 break
         return True
+
+    def _file(self, node: Node, tags: Sequence[str]) -> None:
+        """Put an expression where components and solvers look for arguments."""
+        if self.goals:
+            self.fresh.append(node)
+        by_tag, cost = self.by_tag, node.cost
+        for tag in tags:
+            by_tag[tag][cost].append(node)
 
     def _check(self, node: Node) -> None:
         for goal in self.goals:
@@ -244,6 +247,10 @@ def _ordered_key(values: Sequence[Any], *, flat: bool) -> bytes:
         return dumps(present if flat else in_order(present), 2)
     except (ValueError, TypeError):
         return b""
+
+
+def _has_no_order(kind: str) -> bool:
+    return "set" in kind or "dict" in kind
 
 
 def _is_constant(values: Sequence[Any]) -> bool:

@@ -1,7 +1,7 @@
 """Programs of two branches, put together from expressions that are right on a part of the examples."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, product
 from typing import Any, Final
 
 from models.offline.bank import Bank, partly
@@ -26,13 +26,10 @@ def two_branches(bank: Bank, outputs: Sequence[Any]) -> list[Node]:
     full = (1 << len(outputs)) - 1
     component = conditional_component()
     found = []
-    for yes_mask, yes in branches:
-        for no_mask, no in branches:
-            if yes_mask | no_mask == full and _enough(yes_mask & ~no_mask) and _enough(no_mask & ~yes_mask):
-                for mask, test in tests:
-                    if mask & ~yes_mask == 0 and ~mask & full & ~no_mask == 0:
-                        found.append((yes, test, no))
-                        break
+    for (yes_mask, yes), (no_mask, no) in product(branches, repeat=2):
+        if yes_mask | no_mask == full and _enough(yes_mask & ~no_mask) and _enough(no_mask & ~yes_mask):
+            fitting = (test for mask, test in tests if mask & ~yes_mask == 0 and ~mask & full & ~no_mask == 0)
+            found += [(yes, test, no) for test in islice(fitting, 1)]
     found.sort(key=lambda parts: sum(part.cost for part in parts))
     return list(_built(component, found[:MAX_FOUND], len(outputs)))
 

@@ -70,7 +70,7 @@ def _compound(node: ast.expr) -> Any:
 
 
 def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
-    numbers = isinstance(left, int | float) and isinstance(right, int | float)
+    numbers = all(isinstance(value, int | float) for value in (left, right))
     sizes = [len(v) if hasattr(v, "__len__") else abs(v) for v in (left, right)]
     if isinstance(op, ast.Pow) and not (numbers and sizes[0] <= 10**6 and sizes[1] <= 64):
         raise NotAValueError("unreasonable power")

@@ -244,11 +244,13 @@ def parts_of(function: ast.FunctionDef) -> Iterator[Part]:
 
 
 def _part(body: ast.expr, scope: dict[str, str], variable: str) -> Part | None:
-    names = frozenset(n.id for n in ast.walk(body) if isinstance(n, ast.Name))
-    bound = {n.id for n in ast.walk(body) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    used = [variable, *(name for name in scope if name in names and name != variable)]
-    trivial = isinstance(body, ast.Name | ast.Constant) or variable not in names
-    if trivial or len(used) > len(PARAMETERS) or bound & {*scope, *PARAMETERS}:
+    variables = [node for node in ast.walk(body) if isinstance(node, ast.Name)]
+    names = frozenset(node.id for node in variables)
+    bound = {node.id for node in variables if isinstance(node.ctx, ast.Store)}
+    used = [variable, *(name for name in scope if name in names - {variable})]
+    if isinstance(body, ast.Name | ast.Constant) or variable not in names:
+        return None  # it says nothing about the element
+    if len(used) > len(PARAMETERS) or bound & {*scope, *PARAMETERS}:
         return None
     shown = renamed(body, dict(zip(used, PARAMETERS, strict=False)))
     return Part(ast.unparse(shown), tuple(scope[name] for name in used), names)

@@ -107,7 +107,8 @@ def proposal(request: Request, human: str, purse: Budget) -> str:
         if draft is None or "_".join(draft.names) in known:
             continue
         kept = [index for index, value in enumerate(draft.node.values) if _is_plain(value)]
-        if len(kept) >= INPUTS and len({repr(draft.node.values[index]) for index in kept}) > INPUTS // 3:
+        answers = {repr(draft.node.values[index]) for index in kept}
+        if len(kept) >= INPUTS and len(answers) > INPUTS // 3:
             return _json(draft, kept[:INPUTS])
     return ""
 
@@ -163,12 +164,18 @@ def _extend(draft: Draft, kind: str, random: Random) -> None:
     stage = random.choice(plain if random.random() < PLAIN_SHARE else stages_of(kind, element))
     constant = random.choice(stage.constants) if stage.constants else None
     phrase = stage.phrase.format(c=constant)
-    of_constant = re.sub(r"\W", "", str(constant)) if constant is not None else ""
-    draft.names += [*stage.names, *([of_constant] if of_constant else [])]
+    of_constant = "" if constant is None else re.sub(r"\W", "", str(constant))
+    draft.names += filter(None, [*stage.names, of_constant])
     if kind == "sum":
         draft.node = _applied(stage, draft.node, constant)
         draft.sentences.append(f"Return {phrase}")
-        return
+    else:
+        _extend_each(draft, kind, element, (stage, constant, phrase))
+
+
+def _extend_each(draft: Draft, kind: str, element: str, step: tuple[Stage, Any, str]) -> None:
+    """Add a step that is taken for each element: one that keeps some of them, or one that changes them."""
+    stage, constant, phrase = step
     pool = Pool.of(draft.node.values, len(draft.node.values))
     body = _applied(stage, leaf(VARIABLE, pool.elements, 1), constant)
     form = _form("filter" if kind == "keep" else "map")

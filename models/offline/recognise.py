@@ -41,21 +41,24 @@ def components_in(code: str) -> list[str]:
 
 def _names(node: ast.AST) -> Iterator[str]:
     inner: list[ast.AST] = []
-    if isinstance(node, ast.expr):
-        matching = []
-        for shape in _shapes().get(_head(node), ()):
-            bound: dict[str, ast.AST] = {}
-            if _matches(shape.template, node, bound):
-                matching.append((shape, bound))
-        most = max((shape.detail for shape, _ in matching), default=(0, 0))
-        for shape, bound in matching:
-            if shape.detail == most:
-                yield shape.name
-                inner = list(bound.values())
-        if not matching and isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
-            yield from ("map", "filter") if node.generators[0].ifs else ("map",)
+    for name, bound in _best_shapes(node) if isinstance(node, ast.expr) else ():
+        yield name
+        inner = bound
     for child in inner or ast.iter_child_nodes(node):
         yield from _names(child)
+
+
+def _best_shapes(node: ast.expr) -> list[tuple[str, list[ast.AST]]]:
+    """Return the names of the most detailed shapes that an expression has, with what their variables stand for."""
+    matching = []
+    for shape in _shapes().get(_head(node), ()):
+        bound: dict[str, ast.AST] = {}
+        if _matches(shape.template, node, bound):
+            matching.append((shape, bound))
+    if not matching and isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+        return [("map", []), ("filter", [])] if node.generators[0].ifs else [("map", [])]
+    most = max((shape.detail for shape, _ in matching), default=(0, 0))
+    return [(shape.name, list(bound.values())) for shape, bound in matching if shape.detail == most]
 
 
 @cache

@@ -64,27 +64,30 @@ def review_of(request: Request, purse: Budget, *, code: bool) -> Found:
 
 def _observe(found: Found, request: Request, problem: Problem, name: str, purse: Budget) -> None:
     """Run the program on examples and probes, and hold it against what the search finds."""
-    raised: list[tuple[tuple[Any, ...], Exception]] = []
-    inputs = [*problem.inputs, *probes(problem.inputs[: problem.visible], MORE_PROBES)]
-    values = run_on(request.program, name, inputs, lambda given, error: raised.append((given, error)), steps=MAX_STEPS)
     if parsed(request.program) is None:
         found.score, found.critique = 0.0, "It does not parse."
         return
+    raised: list[tuple[tuple[Any, ...], Exception]] = []
+    inputs = [*problem.inputs, *probes(problem.inputs[: problem.visible], MORE_PROBES)]
+    values = run_on(request.program, name, inputs, lambda given, error: raised.append((given, error)), steps=MAX_STEPS)
     if values is None or any(_is_missing_here(error) for _, error in raised):
         found.critique = "I cannot run this program: it needs something that I do not have."
         return
-    visible, probed = values[: problem.visible], values[problem.visible :]
     slow = [given for given, error in raised if isinstance(error, OutOfFuelError)]
-    wrong = [*_wrong(problem, visible, name, slow)]
-    found.probes = len(probed)
-    failing = sum(value is MISSING for value in values) / len(values)
+    wrong = [*_wrong(problem, values[: problem.visible], name, slow)]
+    found.probes = len(values) - problem.visible
     found.findings += wrong + _shown(name, raised)
     if wrong:
         found.score, found.critique = 0.0, f"It fails {len(wrong)} of {problem.visible} examples."
         return
-    others = _others(request, problem, inputs, purse)
+    _compare(found, values, _others(request, problem, inputs, purse), problem.visible)
+
+
+def _compare(found: Found, values: Sequence[Any], others: Sequence[Sequence[Any]], visible: int) -> None:
+    """Score a program that fits the examples by what other such programs give for the probes, and by its failures."""
+    failing = sum(value is MISSING for value in values) / len(values)
     found.alternatives = len(others)
-    found.agreement = _agreement([other[problem.visible :] for other in others], probed)
+    found.agreement = _agreement([other[visible:] for other in others], values[visible:])
     constant = len(values) > 1 and all(_alike(value, values[0]) for value in values)
     if constant:
         found.findings.append(_finding("constant", "it gives the same for all inputs"))

@@ -75,15 +75,22 @@ def _parsed(line: str) -> Skill | None:
         return None
     changes: list[tuple[str, int]] = []
     for part in found["effects"].split(";"):
-        effect = _EFFECT.fullmatch(part.strip())
-        names = [_NAME.fullmatch(name.strip()) for name in effect["names"].split(",")] if effect else []
-        if not effect or not all(names):
+        read = _read_effect(part.strip())
+        if read is None:
             return None
-        prefer = effect["verb"] == "prefer"
-        for name in filter(None, names):
-            bonus = min(int(name["bonus"] or 1), MAX_BONUS)
-            changes.append((name["name"], -bonus if prefer else AVOIDED))
+        changes += read
     return Skill(line, found["condition"], tuple(changes))
+
+
+def _read_effect(text: str) -> list[tuple[str, int]] | None:
+    effect = _EFFECT.fullmatch(text)
+    if effect is None:
+        return None
+    names = [_NAME.fullmatch(name.strip()) for name in effect["names"].split(",")]
+    if not all(names):
+        return None
+    prefer = effect["verb"] == "prefer"
+    return [(name["name"], -min(int(name["bonus"] or 1), MAX_BONUS) if prefer else AVOIDED) for name in names if name]
 
 
 def applying(skills: Skills, words: frozenset[str], text: str, problem: Problem) -> list[Skill]:

@@ -199,15 +199,17 @@ class _Task:
     def decisive(self, skills: Sequence[Skill], best: Node, code: str, purse: Budget) -> list[str]:
         """Return the lines without which the same search gives another program; only those are called used."""
         names = {n.component.name for n in best.walk() if n.component}
-        suspects = [
-            s for s in skills if s.line in names or any(name in names and change < 0 for name, change in s.changes)
-        ]
+        suspects = [skill for skill in skills if names & {skill.line, *_preferred(skill)}]
         used = []
         for skill in suspects[:MAX_CHECKED_SKILLS]:
             others = [other for other in skills if other is not skill]
             if self.differs(others, code, purse.total):
                 used.append(skill.line)
         return used
+
+
+def _preferred(skill: Skill) -> set[str]:
+    return {name for name, change in skill.changes if change < 0}
 
 
 def _with_concepts(shelf: Library, skills: Sequence[Skill]) -> Library:
