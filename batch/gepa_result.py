@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from batch.optimisation_summary import begun
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
 from optimization.pareto import mean_scores, pareto_fronts
 from prompts.registry import PromptRegistry
-from state.errors import SetupError
 
 SCHEMA_VERSION = 2  # of gepa 0.1
 
@@ -18,10 +18,7 @@ def gepa_result(ledger: Ledger, log: OptimisationLog, prompts: PromptRegistry, r
     Metric calls are the rollouts on train and validation tasks that were paid for; those that the ledger had are none.
     Of an optimisation that goes on it is the pool so far. Raises SetupError when there is none, or it has not begun.
     """
-    run = ledger.run(run_id)
-    steps = log.steps(run_id) if run else []
-    if run is None or not steps:
-        raise SetupError(f"no optimisation {run_id!r} in this home; `ratchet runs` lists them")
+    run, steps = begun(ledger, log, run_id)
     first = {**steps[0][2], "child": steps[0][2]["prompt_set"], "parents": [None]}
     pool = [first, *(record for _, kind, record in steps if kind == "iteration" and record.get("validation"))]
     scores: list[dict[str, float]] = [record["validation"] for record in pool]

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from checkpoints.ledger import Ledger
-from checkpoints.optimisations import OptimisationLog
+from checkpoints.optimisations import OptimisationLog, StepKind
 from optimization.budget import total_spent
 from optimization.pareto import selection_weights
 from prompts.difference import differences
@@ -121,14 +121,22 @@ def _interval(title: str, found: Mapping[str, float | None]) -> str:
     return f"{title} {found['mean']:+.3f}, 95 % interval {found['low']:+.3f} to {found['high']:+.3f}{zero}"
 
 
-def summarise_optimisation(
-    ledger: Ledger, log: OptimisationLog, prompts: PromptRegistry, run_id: str
-) -> OptimisationSummary:
-    """Compute a summary; raises SetupError when there is no such optimisation, or it has not begun."""
+def begun(
+    ledger: Ledger, log: OptimisationLog, run_id: str
+) -> tuple[RunRow, list[tuple[int, StepKind, dict[str, Any]]]]:
+    """Return an optimisation and its steps so far; raises SetupError when there is none, or it has not begun."""
     run = ledger.run(run_id)
     steps = log.steps(run["run_id"]) if run else []
     if run is None or not steps:
         raise SetupError(f"no optimisation {run_id!r} in this home; `ratchet runs` lists them")
+    return run, steps
+
+
+def summarise_optimisation(
+    ledger: Ledger, log: OptimisationLog, prompts: PromptRegistry, run_id: str
+) -> OptimisationSummary:
+    """Compute a summary; raises SetupError when there is no such optimisation, or it has not begun."""
+    run, steps = begun(ledger, log, run_id)
     begin = steps[0][2]
     records = [(number, record) for number, kind, record in steps if kind == "iteration"]
     ending = next((record for _, kind, record in steps if kind == "end"), None)

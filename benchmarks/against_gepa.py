@@ -314,20 +314,29 @@ def _words(mean: float, low: float, high: float) -> str:
 def summary(found: Mapping[str, Sequence[Outcome]]) -> None:
     """Print what each came to over all seeds; tasks of all seeds are paired."""
     print()
-    mine = [score for outcome in found["ratchet"] for score in outcome.after]
+    mine = _after(found["ratchet"])
     for name, outcomes in found.items():
-        rollouts, accepted = (sum(getattr(o, what) for o in outcomes) for what in ("rollouts", "accepted"))
+        rollouts, accepted = sum(o.rollouts for o in outcomes), sum(o.accepted for o in outcomes)
         seconds, changed = sum(o.seconds for o in outcomes), sum(o.changed for o in outcomes)
         line = f"{name}: another prompt set than the first in {changed} of {len(outcomes)} seeds; {accepted} accepted"
         if accepted:
             line += f", {rollouts / accepted:.0f} rollouts and {seconds / accepted:.0f} s for each"
         if mine:
-            gained = sum(o.test["solved"][1] - o.test["solved"][0] for o in outcomes)
-            line += f"; {gained} test tasks gained of {len(mine)}"
-            line += f", {rollouts / gained:.1f} rollouts for each" if gained > 0 else ""
-            ahead = paired_difference([score for o in outcomes for score in o.after], mine)
-            line += "" if name == "ratchet" else f"; ratchet is ahead by {_words(*ahead[:3])} of the solve rate"
+            line += _gains(outcomes, len(mine), rollouts)
+        if mine and name != "ratchet":
+            ahead = paired_difference(_after(outcomes), mine)
+            line += f"; ratchet is ahead by {_words(*ahead[:3])} of the solve rate"
         print(line)
+
+
+def _after(outcomes: Sequence[Outcome]) -> list[float]:
+    return [score for outcome in outcomes for score in outcome.after]
+
+
+def _gains(outcomes: Sequence[Outcome], n: int, rollouts: int) -> str:
+    gained = sum(o.test["solved"][1] - o.test["solved"][0] for o in outcomes)
+    each = f", {rollouts / gained:.1f} rollouts for each" if gained > 0 else ""
+    return f"; {gained} test tasks gained of {n}{each}"
 
 
 def main() -> None:

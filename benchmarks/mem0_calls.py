@@ -213,13 +213,17 @@ def answer(call: Call, memory: Any, ids: list[str], names: dict[str, str]) -> An
 def plain(value: Any, names: dict[str, str], key: str = "") -> Any:
     """Return a value with ids numbered and times and scores checked."""
     if isinstance(value, dict):
-        if "memory_id" in value:  # a line of the history: its own id says nothing
-            value = {name: one for name, one in value.items() if name != "id"}
         if key == "score_details":
             return sorted(value)
-        return {name: plain(one, names, name) for name, one in sorted(value.items())}
+        left_out = {"id"} if "memory_id" in value else set()  # of a line of the history its own id says nothing
+        return {name: plain(value[name], names, name) for name in sorted(value.keys() - left_out)}
     if isinstance(value, list):
         return [plain(one, names) for one in value]
+    return plain_leaf(value, names, key)
+
+
+def plain_leaf(value: Any, names: dict[str, str], key: str) -> Any:
+    """Return a value that holds no others, by the name it goes by."""
     if key in ("id", "memory_id"):
         return names.setdefault(value, f"id {len(names)}")
     if key in ("created_at", "updated_at") and value is not None:

@@ -186,13 +186,13 @@ class Simulation:
         harmful = [fate for fate in self.fates.values() if fate.harmful]
         harmless = [fate for fate in self.fates.values() if not fate.harmful and fate.uses >= 8]
         lasted = sorted(fate.lasted for fate in harmful if fate.lasted is not None)
-        long = [fate for fate in harmful if fate.uses >= MOST_USES or fate.lasted is not None]
-        in_time = sum(fate.lasted is not None and fate.lasted <= MOST_USES for fate in long)
+        long = len(lasted) + sum(fate.uses >= MOST_USES for fate in harmful if fate.lasted is None)
+        in_time = sum(uses <= MOST_USES for uses in lasted)
         wrong = sum(fate.lasted is not None for fate in harmless)
-        shares = (0, 0.25, 0.5, 0.75, 0.9, 1)
-        spread = ", ".join(f"{lasted[round(share * (len(lasted) - 1))]}" for share in shares) if lasted else "none"
+        at = (round(share * (len(lasted) - 1)) for share in (0, 0.25, 0.5, 0.75, 0.9, 1))
+        spread = ", ".join(str(lasted[place]) for place in at) if lasted else "none"
         return (
-            f"{self.row}: {len(lasted)} of {len(harmful)} harmful skills retired, {in_time} of {len(long)} that were "
+            f"{self.row}: {len(lasted)} of {len(harmful)} harmful skills retired, {in_time} of {long} that were "
             f"retired or had {MOST_USES} uses within {MOST_USES}; uses at retirement (least, quartiles, 90 %, most): "
             f"{spread}; {wrong} of {len(harmless)} harmless ones with 8 uses or more retired by mistake"
         )

@@ -77,14 +77,15 @@ class PlantedRunner:
         known = ledger.find([spec["episode_id"] for spec in specs])
         new = [self._row(spec) for spec in specs if spec["episode_id"] not in known]
         position = {spec["episode_id"]: number for number, spec in enumerate(specs)}
+        ids = [row["episode_id"] for row in new]
         if self.log and new:
             with self.log.open("a", encoding="utf-8") as log:
-                log.write("".join(f"{row['episode_id']}\n" for row in new))
+                log.writelines(f"{episode_id}\n" for episode_id in ids)
         self._write(new, specs[0]["run_id"], phase, position)
         if known:
             ledger.link(specs[0]["run_id"], phase, [(position[one], one) for one in known])
-        self.executed += [row["episode_id"] for row in new]
-        rows = known | {row["episode_id"]: row for row in new}
+        self.executed += ids
+        rows = known | dict(zip(ids, new, strict=True))
         return {"finished": [rows[spec["episode_id"]] for spec in specs], "unscored": []}
 
     def _row(self, spec: EpisodeSpec) -> FinishedEpisode:

@@ -10,8 +10,9 @@ import argparse
 import json
 import random
 import resource
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,26 @@ def auc(right: Sequence[float], wrong: Sequence[float]) -> float:
 
 def interval(rows: Sequence[tuple[str, bool, float]]) -> str:
     """Return the AUC with its 95 % interval, by resampling tasks."""
-    by_task: dict[str, list[tuple[bool, float]]] = {}
-    for task_id, passed, score in rows:
-        by_task.setdefault(task_id, []).append((passed, score))
+    by_task: dict[str, list[tuple[str, bool, float]]] = {}
+    for row in rows:
+        by_task.setdefault(row[0], []).append(row)
     tasks, draws = list(by_task.values()), []
     for number in range(RESAMPLES):
         chosen = random.Random(f"reviewing:{number}").choices(tasks, k=len(tasks))
-        right = [score for task in chosen for passed, score in task if passed]
-        wrong = [score for task in chosen for passed, score in task if not passed]
+        right, wrong = scores(chain.from_iterable(chosen))
         if right and wrong:
             draws.append(auc(right, wrong))
     draws.sort()
-    found = auc([s for _, passed, s in rows if passed], [s for _, passed, s in rows if not passed])
+    found = auc(*scores(rows))
     return f"{found:.2f} (95 % interval {draws[len(draws) // 40]:.2f} to {draws[-len(draws) // 40 - 1]:.2f})"
+
+
+def scores(rows: Iterable[tuple[str, bool, float]]) -> tuple[list[float], list[float]]:
+    """Return the scores of programs that are right, and of those that are wrong."""
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for _, passed, score in rows:
+        found[passed].append(score)
+    return found[True], found[False]
 
 
 def main() -> None:
@@ -56,8 +64,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2)
     options = parser.parse_args()
     tasks = {task["task_id"]: task for task in load_tasks(options.tasks).tasks}
-    rows = [json.loads(line) for line in options.answers.read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if row["run"] <= options.runs]
+    lines = map(json.loads, options.answers.read_text(encoding="utf-8").splitlines())
+    rows = [row for row in lines if row["run"] <= options.runs]
     model = OfflineChatModel(workers=2)
 
     def reviewed(row: dict[str, Any]) -> Said:
@@ -72,6 +80,12 @@ def main() -> None:
         said = list(threads.map(reviewed, rows))
     close_pools()
     cpu_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    show(rows, said)
+    print(f"{cpu_s / len(rows):.2f} CPU seconds per review")
+
+
+def show(rows: Sequence[dict[str, Any]], said: Sequence[Said]) -> None:
+    """Print how well the scores tell right programs from wrong ones."""
     scored = [(row["task_id"], bool(row["passed"]), one.score) for row, one in zip(rows, said, strict=True)]
     fitting = [row for row, one in zip(scored, said, strict=True) if one.score > 0]
     compared = [row for row, one in zip(scored, said, strict=True) if one.agreement is not None]
@@ -80,7 +94,6 @@ def main() -> None:
         print(f"{name}: {len(some)} programs, {wrong} of them wrong, AUC {interval(some)}")
     zero = [passed for _, passed, score in scored if score == 0]
     print(f"scored 0: {len(zero)}, of them wrong {zero.count(False)}")
-    print(f"{cpu_s / len(rows):.2f} CPU seconds per review")
 
 
 if __name__ == "__main__":

@@ -199,10 +199,7 @@ class ChromaMirror:
 
     def _ask(self, do: str, collection: str, **command: Any) -> Any:
         """Send a command and wait for its answer; the caller holds the lock."""
-        if self._closed:
-            raise MirrorBrokenError("it is closed")
-        if self._opened is not None and self._opened != self.place.inode():
-            raise MirrorBrokenError("its folder was removed, since something was forgotten")
+        self._refuse_stale()
         patience_s = ANSWER_S if self._process else START_S
         try:
             process = self._process or self._start()
@@ -221,6 +218,13 @@ class ChromaMirror:
         self._opened = self._opened or self.place.inode()
         self._was_away = False
         return said
+
+    def _refuse_stale(self) -> None:
+        """Raise MirrorBrokenError where the process does not have, or no longer has, the files that are the mirror."""
+        if self._closed:
+            raise MirrorBrokenError("it is closed")
+        if self._opened is not None and self._opened != self.place.inode():
+            raise MirrorBrokenError("its folder was removed, since something was forgotten")
 
     def _start(self) -> "subprocess.Popen[str]":
         self.place.reach()

@@ -42,16 +42,20 @@ def clustered(memory_ids: Sequence[str], vectors: Vectors, before: Mapping[str, 
     """
     groups = _Groups(vectors)
     order = sorted(range(len(memory_ids)), key=lambda row: memory_ids[row])
-    for row in (row for row in order if memory_ids[row] in before):
+    for row in filter(lambda row: memory_ids[row] in before, order):
         groups.put(before[memory_ids[row]], row)
-    for row in (row for row in order if memory_ids[row] not in before):
+    for row in filter(lambda row: memory_ids[row] not in before, order):
         groups.put(groups.nearest(row) or memory_ids[row], row)
     merged, split = _merge(groups), _split(groups, memory_ids)
     found = {memory_ids[row]: name for name, members in groups.rows.items() for row in members}
-    known = [memory_id for memory_id in found if memory_id in before]
-    stayed = sum(found[memory_id] == before[memory_id] for memory_id in known)
     formed = len(set(found.values()) - set(before.values())) - split
-    return Clustering(found, stayed / len(known) if known else 1.0, max(formed, 0), merged, split)
+    return Clustering(found, _stability(found, before), max(formed, 0), merged, split)
+
+
+def _stability(found: Mapping[str, str], before: Mapping[str, str]) -> float:
+    """Return the share of known memories that stayed in their group; 1 where none was known."""
+    stayed = [found[memory_id] == before[memory_id] for memory_id in found if memory_id in before]
+    return sum(stayed) / len(stayed) if stayed else 1.0
 
 
 class _Groups:

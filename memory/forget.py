@@ -1,6 +1,6 @@
 """Forgetting for good: the text leaves every row, every quotation and the files' free space."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,8 +108,7 @@ def _reach(writer: Writer, asked: dict[str, Record], scopes: Sequence[Scope]) ->
         wanted = quotable(texts)
         others = _quoting(writer, wanted, list(doomed))
         within = {one: record for one, record in others.items() if any(scope.covers(record.scope) for scope in scopes)}
-        said = {one.strip() for one in texts}
-        new = {one: record for one, record in within.items() if _says_nothing_else(record, said)}
+        new = _twins(within, texts)
         if not new:
             return _Reach(summaries, twins, within, [one for one in others if one not in within], texts, wanted)
         twins |= new
@@ -164,9 +163,10 @@ def _quoting(writer: Writer, wanted: Sequence[str], known: Sequence[str]) -> dic
     return writer.read(found)
 
 
-def _says_nothing_else(record: Record, said: set[str]) -> bool:
-    """Tell whether both text and code are known: versions of a skill share the description, not the code."""
-    return all(part.strip() in said for part in (record.text, record.code) if part.strip())
+def _twins(records: Mapping[str, Record], texts: Iterable[str]) -> dict[str, Record]:
+    """Return those that say nothing else, in text and code: versions of a skill share the description, not the code."""
+    said = {"", *(text.strip() for text in texts)}
+    return {one: record for one, record in records.items() if {record.text.strip(), record.code.strip()} <= said}
 
 
 def _summaries(writer: Writer, memory_ids: Sequence[str]) -> dict[str, Record]:

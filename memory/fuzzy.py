@@ -14,6 +14,12 @@ EXPANSIONS = 3  # similar terms per misspelt one
 _COMPARED = 8  # terms that share the most pairs of letters: only these are compared letter by letter
 
 
+def _most_similar(word: str, candidates: Sequence[str]) -> list[tuple[str, float]]:
+    compared = [(similarity(word, term, least=LEAST_SIMILARITY), term) for term in candidates]
+    best = sorted((-value, term) for value, term in compared if value >= LEAST_SIMILARITY)
+    return [(term, -value) for value, term in best[:EXPANSIONS]]
+
+
 class Vocabulary:
     """Terms by the pairs of letters in them."""
 
@@ -52,10 +58,7 @@ class Vocabulary:
         overlap = 2 * shared / (sizes + len(pairs))
         near = [int(one) for one in np.flatnonzero(possible & (overlap >= 0.3)) if known(self._terms[rows[one]])]
         near.sort(key=lambda one: (-overlap[one], self._terms[rows[one]]))
-        candidates = [self._terms[rows[one]] for one in near[:_COMPARED]]
-        compared = [(similarity(word, term, least=LEAST_SIMILARITY), term) for term in candidates]
-        best = sorted((-value, term) for value, term in compared if value >= LEAST_SIMILARITY)
-        return [(term, -value) for value, term in best[:EXPANSIONS]]
+        return _most_similar(word, [self._terms[rows[one]] for one in near[:_COMPARED]])
 
 
 def similarity(one: str, other: str, *, least: float = 0.0) -> float:

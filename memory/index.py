@@ -4,7 +4,7 @@ import json
 import threading
 from array import array
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -241,13 +241,9 @@ class ScopeIndex:
             return np.asarray(seen if sight.hidden else seen & (columns[HIDDEN_SEQ] == 0), np.bool_)
         ends = {self._numbers.get(run, -1): batch for run, batch in sight.line.items()}
         added = _before(columns[SEQ : BATCH + 1][[0, 2, 3]], sight.watermark, ends)
-        for row, run, batch in self._further:
-            if row >= start and batch < ends.get(run, 0):
-                added[row - start] = True
+        added[_rows_before(self._further, start, ends)] = True
         hidden = (columns[HIDDEN_SEQ] > 0) & _before(columns[HIDDEN_SEQ : HIDDEN_BATCH + 1], sight.watermark, ends)
-        for row, run, batch in self._hidings:
-            if row >= start and batch < ends.get(run, 0):
-                hidden[row - start] = True
+        hidden[_rows_before(self._hidings, start, ends)] = True
         return np.asarray(seen & added if sight.hidden else seen & added & ~hidden, np.bool_)
 
     def _passing(self, filters: Group | None, size: int, now: float) -> Mask | None:
@@ -266,6 +262,11 @@ def _before(when: NDArray[np.int64], watermark: int, ends: Mapping[int, int]) ->
     for number, end in ends.items():
         found = found | ((run == number) & (batch < end))
     return np.asarray(found, np.bool_)
+
+
+def _rows_before(events: Iterable[tuple[int, int, int]], start: int, ends: Mapping[int, int]) -> list[int]:
+    """Return the rows, counted from `start`, of which one of (row, run, batch) happened before its run's end."""
+    return [row - start for row, run, batch in events if row >= start and batch < ends.get(run, 0)]
 
 
 def _own_fields(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What is in the memory: counts for a table, and a map of its groups as one HTML page."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,10 +82,12 @@ def _disk(home: Home) -> dict[str, int]:
             for name, columns in held.items()
         }
         served = connection.execute(select(func.pg_database_size(func.current_database()))).scalar() if home.url else 0
-    files = [path for path in home.folder.glob(f"{DATABASE_FILE}*") if path.is_file()]
-    mirror = [path for path in (home.folder / MIRROR_FOLDER).rglob("*") if path.is_file()]
-    total = {"database": served or sum(path.stat().st_size for path in files)}
-    return sizes | total | {"mirror": sum(path.stat().st_size for path in mirror)}
+    database = served or _bytes_in(home.folder.glob(f"{DATABASE_FILE}*"))
+    return sizes | {"database": database, "mirror": _bytes_in((home.folder / MIRROR_FOLDER).rglob("*"))}
+
+
+def _bytes_in(paths: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _vectors(home: Home) -> dict[str, int]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from memory.log import Change
 from memory.record import KINDS, MemoryRefusedError, Scope, content_digest
@@ -52,18 +52,25 @@ def imported(records: Records, lines: Iterable[str], *, actor: str = DEFAULT_ACT
     return new
 
 
+def _last_entries(connection: Connection) -> dict[str, tuple[str, str]]:
+    """Return each memory's last event in the audit trail, and the digest that it should have since."""
+    log = memory_log.c
+    last: dict[str, tuple[str, str]] = {}
+    entries = connection.execute(select(log.memory_id, log.event, log.after).order_by(log.seq))
+    for memory_id, event, after in entries:
+        last[memory_id] = event, after if event in ("add", "update") else last.get(memory_id, ("", after))[1]
+    return last
+
+
 def faults(records: Records) -> list[str]:
     """Check the audit trail and the records against it; return what is wrong, [] when all is well."""
     found = []
     broken = records.first_break()
     if broken is not None:
         found.append(f"the audit trail was changed at entry {broken}")
-    log, c = memory_log.c, memories.c
+    c = memories.c
     with records.home.reading() as connection:
-        last: dict[str, tuple[str, str]] = {}
-        entries = connection.execute(select(log.memory_id, log.event, log.after).order_by(log.seq))
-        for memory_id, event, after in entries:
-            last[memory_id] = event, after if event in ("add", "update") else last.get(memory_id, ("", after))[1]
+        last = _last_entries(connection)
         rows = {row[0]: row[1:] for row in connection.execute(select(c.memory_id, c.digest, c.text, c.code))}
     for memory_id, (digest, text, code) in sorted(rows.items()):
         if memory_id not in last or last[memory_id][0] == "forget":

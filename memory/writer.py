@@ -122,14 +122,14 @@ class Writer:
             memory_id=record.memory_id, event="supersede" if superseded_by else "state", cause=cause,
             before=record.digest, after=record.digest, detail=detail,
         )  # fmt: skip
-        hidden = state in HIDDEN_STATES
+        was_hidden, hidden = record.state in HIDDEN_STATES, state in HIDDEN_STATES
         values: dict[str, Any] = {"state": state, "superseded_by": superseded_by or record.superseded_by}
-        if hidden != (record.state in HIDDEN_STATES):
-            values |= {"hidden_run": moment.run_id if hidden else "", "hidden_batch": moment.batch if hidden else 0}
-            values["hidden_seq"] = 0
+        if hidden != was_hidden:
+            by = moment if hidden else OUTSIDE
+            values |= {"hidden_run": by.run_id, "hidden_batch": by.batch, "hidden_seq": 0}
         if superseded_by:
             values["valid_to"] = self.now
-        self._change(change, values, hides=hidden and record.state not in HIDDEN_STATES)
+        self._change(change, values, hides=hidden and not was_hidden)
 
     def _hide_further(self, record: Record, state: MemoryState, *, cause: str, moment: Moment) -> None:
         if state not in HIDDEN_STATES or record.hidden_run == moment.run_id:

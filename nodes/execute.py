@@ -1,6 +1,7 @@
 """Run the latest attempt in the sandbox."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
@@ -10,7 +11,7 @@ from runtime.context import Context
 from sandbox.protocol import Job, Limits, Sandbox
 from state.episode import Attempt, EpisodeSpec
 from state.task import Task
-from state.verdict import ExecutionReport, ReportSummary, VerdictStatus, deciding
+from state.verdict import ExecutionReport, ReportSummary, Verdict, VerdictStatus, deciding
 from storage.contents import canonical
 
 # What differs from one execution of the same program to the next: kept in the state, not in the stored report.
@@ -59,8 +60,8 @@ def _run(sandbox: Sandbox, job: Job, limits: Limits) -> ExecutionReport:
     """
     report = sandbox.run(job, limits)
     hidden = [test for test in job.tests if not test["visible"]]
-    starved = [v for v in report["verdicts"] if not v["visible"]]
-    if not report["limit"] or not starved or any(v["status"] != "not_run" for v in starved):
+    statuses = {v["status"] for v in report["verdicts"] if not v["visible"]}
+    if not report["limit"] or statuses != {"not_run"}:
         return report
     alone = sandbox.run(replace(job, tests=hidden), limits)
     visible = [v for v in report["verdicts"] if v["visible"]]
@@ -83,16 +84,12 @@ def limits_for(task: Task, context: Context) -> Limits:
 def _summary(report: ExecutionReport, address: str) -> ReportSummary:
     visible = [v["status"] == "passed" for v in report["verdicts"] if v["visible"]]
     statuses = [v["status"] for v in deciding(report["verdicts"])]
-    # where nothing that decides was reached, the reason is what happened before it
-    bad: list[VerdictStatus] = [s for s in statuses if s != "passed"]
-    if bad and bad[0] == "not_run":
-        bad = [v["status"] for v in report["verdicts"] if v["status"] not in ("passed", "not_run")] or bad
     return {
         "passed": statuses.count("passed"),
         "total": len(statuses),
         "visible_passed": sum(visible),
         "visible_total": len(visible),
-        "status": bad[0] if bad else "passed" if statuses else "not_run",
+        "status": _decisive(statuses, report["verdicts"]),
         "limit": report["limit"],
         "cpu_s": float(report["cpu_s"]),
         "wall_s": float(report["wall_s"]),
@@ -113,3 +110,14 @@ def _not_run(task: Task) -> ReportSummary:
         "wall_s": 0.0,
         "report": "",
     }
+
+
+def _decisive(statuses: Sequence[VerdictStatus], verdicts: Sequence[Verdict]) -> VerdictStatus:
+    """Return why an attempt failed, or "passed"; "not_run" where there was nothing to decide it by."""
+    bad = [status for status in statuses if status != "passed"]
+    if not bad:
+        return "passed" if statuses else "not_run"
+    if bad[0] != "not_run":
+        return bad[0]
+    # where nothing that decides was reached, the reason is what happened before it
+    return next((v["status"] for v in verdicts if v["status"] not in ("passed", "not_run")), "not_run")

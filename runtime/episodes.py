@@ -83,21 +83,18 @@ def episode_specs(
 ) -> list[EpisodeSpec]:
     """Return one episode per task and repeat; the id of each is the digest of its key."""
     specs: list[EpisodeSpec] = []
-    others = _asked_instead(entries, plan, context.settings)
+    settings = context.settings
     for entry in entries:
         learns = entry["split"] == "train"
         # what a train episode remembers is seen by later batches of the run that ran it: it is that run's own, and
         # that of its forks
-        asks = learns and "remember" in context.settings.ask  # then its result is a person's, too
-        learner = run.get("learner", run["run_id"]) if asks or (learns and context.settings.memories) else ""
-        made = [
-            _spec(run, entry, repeat, plan, prompt_set, learns=learns, learner=learner, context=context)
-            for repeat in range(context.settings.repeats)
-        ]
-        if asks:
-            made = [{**spec, "ask": True} for spec in made]
-        specs += [_asking(spec, others[entry["task"]]) for spec in made] if others else made
-    return specs
+        asks = learns and "remember" in settings.ask  # then its result is a person's, too
+        learner = run.get("learner", run["run_id"]) if asks or (learns and settings.memories) else ""
+        for repeat in range(settings.repeats):
+            spec = _spec(run, entry, repeat, plan, prompt_set, learns=learns, learner=learner, context=context)
+            specs.append({**spec, "ask": True} if asks else spec)
+    others = _asked_instead(entries, plan, settings)
+    return [_asking(spec, others[spec["task"]]) for spec in specs] if others else specs
 
 
 def rollout_spec(ref: OptimizationRef, entry: TaskEntry, repeat: int, prompt_set: str, context: Context) -> EpisodeSpec:

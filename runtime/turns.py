@@ -160,13 +160,13 @@ def usable(row: ProposalRow, turn: Turn) -> tuple[PromptSet | None, str]:
             return None, problem
         changed[name] = made
         notes += [problem] if problem else []
-    answers, solutions = turn.rollouts.answers, _solutions(turn)
+    secrets = turn.rollouts.answers, _solutions(turn)
     if "skills" in changed:  # lines that stand by themselves: those that copy are left out
         lines = changed["skills"].splitlines()
-        kept = without_copies(lines, parent["skills"].splitlines(), answers, solutions)
+        kept = without_copies(lines, parent["skills"].splitlines(), *secrets)
         changed["skills"] = "\n".join(kept)
-        notes += [f"{len(lines) - len(kept)} lines left out that copied an answer"] if len(kept) < len(lines) else []
-    copied = copied_answers("\n".join(changed.values()), answers, solutions)
+        notes += [f"{len(lines) - len(kept)} lines left out that copied an answer"] * (len(kept) < len(lines))
+    copied = copied_answers("\n".join(changed.values()), *secrets)
     if copied:
         return None, f"refused: it copies a {copied[0].what} of {copied[0].task_id} ({copied[0].overlap:.0%} of it)"
     child = prompt_set_of({**parent, **changed})

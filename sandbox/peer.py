@@ -232,20 +232,19 @@ def _exception_type(name: str) -> type[Exception] | None:
     return found if isinstance(found, type) and issubclass(found, Exception) else None
 
 
+def _is_frame(data: object) -> bool:
+    return type(data) is list and len(data) == 2 and type(data[0]) is int and type(data[1]) is str
+
+
 def _checked(data: object) -> Raised:
     """Refuse a description that is not one: it comes from a stranger."""
     keys = {"type": str, "bases": list, "message": str, "frames": list}
     if type(data) is not dict or any(type(data.get(key)) is not kind for key, kind in keys.items()):
         raise ChannelError("the far end described no exception")
-    frames = [
-        [line, name]
-        for line, name in (frame for frame in data["frames"][:12] if type(frame) is list and len(frame) == 2)
-        if type(line) is int and type(name) is str
-    ]
     return {
         "type": data["type"][:100],
         "bases": [base for base in data["bases"][:20] if type(base) is str],
         "args": data.get("args"),
         "message": data["message"][:MAX_MESSAGE],
-        "frames": frames,
+        "frames": [frame for frame in data["frames"][:12] if _is_frame(frame)],
     }

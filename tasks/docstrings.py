@@ -3,7 +3,7 @@
 import ast
 import builtins
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from state.errors import SetupError
 from state.task import Test
@@ -116,8 +116,7 @@ def _named(docstring: str, entry_point: str, parameters: list[str]) -> Iterator[
         value = _value(docstring[match.end() :])
         if not isinstance(call, ast.Call) or value is None:
             continue
-        if [keyword.arg for keyword in call.keywords] == parameters and not call.args:
-            call = ast.Call(call.func, [keyword.value for keyword in call.keywords], [])
+        call = _positional(call, parameters)
         if len(call.args) == len(parameters) and all(is_literal(arg) for arg in call.args):
             yield call, value
 
@@ -142,17 +141,26 @@ def _value(text: str) -> ast.expr | None:
     return None
 
 
+def _positional(call: ast.Call, parameters: list[str]) -> ast.Call:
+    """Return a call with its arguments in order, where it names all of them in that order."""
+    if call.args or [keyword.arg for keyword in call.keywords] != parameters:
+        return call
+    return ast.Call(call.func, [keyword.value for keyword in call.keywords], [])
+
+
+def _ends(block: str) -> Sequence[int]:
+    """Return where a literal at the beginning of a text may end: at a bracket like its own, else anywhere near."""
+    closing = CLOSING.get(block.lstrip()[:1])
+    if closing is None:
+        return range(1, len(block[:80]) + 1)
+    return [n for n, character in enumerate(block, 1) if character == closing]
+
+
 def _longest_literal(block: str) -> ast.expr | None:
     word = re.match(r"(true|false|null)\b", block)
     if word:
         return ast.Constant(WORDS[word.group()])
-    closing = CLOSING.get(block.lstrip()[:1])
-    ends = (
-        [n for n, character in enumerate(block, 1) if character == closing]
-        if closing
-        else range(1, len(block[:80]) + 1)
-    )
-    for end in reversed(ends):
+    for end in reversed(_ends(block)):
         node = None if block[end - 1] == "." else expression(block[:end])  # a full stop, not a float
         if node is None or not is_literal(node):
             continue

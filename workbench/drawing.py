@@ -45,6 +45,10 @@ class _Place:
         return self.top + NODE
 
 
+def _label(node: str, visits: int) -> str:
+    return node.strip("_") + (f" ×{visits}" if visits > 1 else "")
+
+
 def draw(name: str, visits: Mapping[str, int] | None = None) -> Picture:
     """Draw a graph of the product: "episode", "learning_loop", "prompt_optimization", "memory_care", "task_proposal".
 
@@ -56,7 +60,7 @@ def draw(name: str, visits: Mapping[str, int] | None = None) -> Picture:
     drawn = GRAPHS[name]().compile().get_graph()
     edges = [(edge.source, edge.target, edge.conditional) for edge in drawn.edges]
     counts = visits or {}
-    labels = {node: node.strip("_") + (f" ×{counts[node]}" if counts.get(node, 0) > 1 else "") for node in drawn.nodes}
+    labels = {node: _label(node, counts.get(node, 0)) for node in drawn.nodes}
     places = _places(labels, edges)
     right = max(place.x + place.width / 2 for place in places.values())
     back, ahead = _Lanes(0.0, -LANE), _Lanes(right, LANE)

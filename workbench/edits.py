@@ -68,20 +68,22 @@ def _answered(old: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return {**new, "finish": "stop"} if given and new["finish"] == "declined" else new
 
 
+def _opened(before: Any, name: str, key: str) -> tuple[Any, Any]:
+    """Return a copy of a list or an object, and the index of the place in it that a name means."""
+    if isinstance(before, list) and re.fullmatch(r"-?\d+", name) and -len(before) <= int(name) < len(before):
+        return list(before), int(name) % len(before)
+    if isinstance(before, dict) and name in before:
+        return dict(before), name
+    have = ", ".join(before) if isinstance(before, dict) else f"{len(before)} items" if before else "nothing"
+    raise SetupError(f"{key}: there is no {name!r} in this state at that point (have: {have})")
+
+
 def _with(before: Any, path: Sequence[str], value: Any, key: str, contents: ContentStore) -> Any:
     """Return a copy of a JSON value with one place changed."""
     if not path:
         return _checked(before, value, key)
     name, *rest = path
-    index: Any = name
-    if isinstance(before, list) and re.fullmatch(r"-?\d+", name) and -len(before) <= int(name) < len(before):
-        index = int(name) % len(before)
-        copy: Any = list(before)
-    elif isinstance(before, dict) and name in before:
-        copy = dict(before)
-    else:
-        have = ", ".join(before) if isinstance(before, dict) else f"{len(before)} items" if before else "nothing"
-        raise SetupError(f"{key}: there is no {name!r} in this state at that point (have: {have})")
+    copy, index = _opened(before, name, key)
     if not rest and name in TEXTS and isinstance(value, str) and isinstance(copy[index], str):
         copy[index] = _stored(name, value, contents)
     else:

@@ -135,12 +135,16 @@ def assemble(body: str, carried: Sequence[str]) -> str:
     imports = [text for text in texts if text.startswith(("import ", "from "))]
     code = "\n\n\n".join([*(text for text in texts if text not in imports), body])
     code = "\n\n\n".join([*_needed(code), code])
-    imports += [f"import {module}" for module in (*MODULES, "builtins") if re.search(rf"\b{module}\.", code)]
+    imports = sorted(dict.fromkeys([*imports, *_imports_of(code)]), key=lambda line: line.startswith("from "))
+    return "\n".join(imports) + "\n\n\n" + code if imports else code
+
+
+def _imports_of(code: str) -> Iterator[str]:
+    """Yield the imports for the modules and the type names that code mentions."""
+    yield from (f"import {module}" for module in (*MODULES, "builtins") if re.search(rf"\b{module}\.", code))
     typing = [name for name in ("Any", "Dict", "List", "Optional", "Set", "Tuple", "Union") if _mentions(code, name)]
     if typing:
-        imports.append(f"from typing import {', '.join(typing)}")
-    imports = sorted(dict.fromkeys(imports), key=lambda line: line.startswith("from "))
-    return "\n".join(imports) + "\n\n\n" + code if imports else code
+        yield f"from typing import {', '.join(typing)}"
 
 
 def _mentions(code: str, name: str) -> bool:

@@ -126,6 +126,15 @@ def _import(name: str, *_: Any) -> ModuleType:
     return MODULES[name]
 
 
+def _refuse(node: ast.AST) -> None:
+    if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+        raise RefusedCodeError(f"attribute {node.attr}")
+    if isinstance(node, ast.Name) and (node.id in _FORBIDDEN or node.id.startswith("__")):
+        raise RefusedCodeError(f"name {node.id}")
+    if isinstance(node, ast.AsyncFunctionDef | ast.ClassDef | ast.Global | ast.Nonlocal | ast.Yield | ast.Await):
+        raise RefusedCodeError(type(node).__name__)
+
+
 def checked(code: str) -> ast.Module:
     """Return the syntax tree of code. Raises RefusedCodeError for what the search does not run."""
     try:
@@ -133,12 +142,7 @@ def checked(code: str) -> ast.Module:
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise RefusedCodeError("it does not parse") from error
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
-            raise RefusedCodeError(f"attribute {node.attr}")
-        if isinstance(node, ast.Name) and (node.id in _FORBIDDEN or node.id.startswith("__")):
-            raise RefusedCodeError(f"name {node.id}")
-        if isinstance(node, ast.AsyncFunctionDef | ast.ClassDef | ast.Global | ast.Nonlocal | ast.Yield | ast.Await):
-            raise RefusedCodeError(type(node).__name__)
+        _refuse(node)
     allowed = (ast.FunctionDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr)
     if not all(isinstance(node, allowed) for node in tree.body):
         raise RefusedCodeError("a statement outside of functions")

@@ -79,14 +79,16 @@ def parse(system: str, human: str) -> Request:
     sections = _sections(human[:MAX_TEXT])
     task = sections.get("Task", sections[""])
     code = "\n".join(block.code for block in fenced(task))
-    entry = re.search(r"^Entry point: `?([A-Za-z_]\w*)`?", task, re.MULTILINE)
+    found = re.search(r"^Entry point: `?([A-Za-z_]\w*)`?", task, re.MULTILINE)
+    entry = found.group(1) if found else ""
     listed = sections.get("Examples", "")
     if "def " not in code and "def " in task:
         code = _bare_code(task)
-    signature = _signature(code, entry.group(1) if entry else "") or _guessed(entry.group(1) if entry else "", listed)
+    signature = _signature(code, entry) or _guessed(entry, listed)
     name = signature.name if signature else ""
     examples = examples_in(listed, name) or examples_in(task, name)
-    more = [e for e in examples_in(task, name) if repr(e.args) not in {repr(x.args) for x in examples}]
+    known = {repr(example.args) for example in examples}
+    more = [example for example in examples_in(task, name) if repr(example.args) not in known]
     attempts = tuple(_attempts(sections.get("Feedback", "")))
     return Request(
         signature=signature,
@@ -146,10 +148,14 @@ def _signature(code: str, entry: str) -> Signature | None:
         return None
     node = named[-1]
     args = [*node.args.posonlyargs, *node.args.args]
-    returns = ast.unparse(node.returns) if node.returns else ""
+    returns = _written(node.returns)
     header = f"def {node.name}({ast.unparse(node.args)}){' -> ' + returns if returns else ''}:"
-    annotations = tuple(ast.unparse(a.annotation) if a.annotation else "" for a in args)
+    annotations = tuple(_written(a.annotation) for a in args)
     return Signature(node.name, tuple(a.arg for a in args), header, annotations, returns)
+
+
+def _written(annotation: ast.expr | None) -> str:
+    return ast.unparse(annotation) if annotation else ""
 
 
 def _imports(code: str, signature: Signature | None) -> Iterator[str]:
