@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Protocol
 
@@ -96,10 +96,7 @@ class BatchRunner:
         finished = known | new
         if is_whole_batch and not finished:
             _refuse_unreachable(phase, list(failed.values()))
-        return {
-            "finished": [finished[s["episode_id"]] for s in specs if s["episode_id"] in finished],
-            "unscored": [s["episode_id"] for s in specs if s["episode_id"] in failed],
-        }
+        return _result(specs, finished, failed)
 
     def _refuse_unfinished(self, phase: str) -> None:
         """Raise what kept the batch from its end: it was stopped, or a person's answer is missing."""
@@ -203,6 +200,16 @@ class BatchRunner:
             )
         )
         self._context.events({"kind": "episode_failed", "episode_id": job.episode_id, "reason": reason})
+
+
+def _result(
+    specs: Sequence[EpisodeSpec], finished: Mapping[str, FinishedEpisode], failed: Collection[str]
+) -> BatchResult:
+    ids = [spec["episode_id"] for spec in specs]
+    return {
+        "finished": [finished[episode_id] for episode_id in ids if episode_id in finished],
+        "unscored": [episode_id for episode_id in ids if episode_id in failed],
+    }
 
 
 def _refuse_unreachable(phase: str, errors: Sequence[Exception]) -> None:

@@ -117,6 +117,11 @@ def print_story(told: "Story") -> None:
     console.print(f"stages: {steps}\n", style="dim")
     for attempt in story.attempts:
         _print_attempt(console, attempt)
+    _print_ending(console, told)
+
+
+def _print_ending(console: Console, told: "Story") -> None:
+    story = told.story
     if "review" in story.state:
         _print_review(console, story.state["review"])
     if "reward" in story.state:

@@ -63,8 +63,7 @@ def print_summary(summary: RunSummary, report: Path | None, home: Path) -> None:
         console.print(_care_table(summary))
     if not any(row["split"] == "train" for _, row in summary.episodes):
         console.print("No train tasks among these: nothing was learned.", style="yellow")
-    if summary.worst:
-        _print_worst(console, summary, home)
+    _print_worst(console, summary, home)
     if summary.reused:
         console.print(f"{summary.reused} results were in the ledger already: tokens, cost and times leave them out.")
     for line in sentences(summary.model_use):
@@ -103,6 +102,8 @@ def _print_lineage(console: Console, summary: RunSummary, home: Path) -> None:
 
 
 def _print_worst(console: Console, summary: RunSummary, home: Path) -> None:
+    if not summary.worst:
+        return
     console.print("Worst failures:", style="bold")
     widest = max(len(row["task_id"]) for row in summary.worst)
     for row in summary.worst:
@@ -136,11 +137,11 @@ def print_json(summary: RunSummary, report: Path | None) -> None:
     run = {"kind": "run", **summary.run, "report": str(report) if report else None}
     arrived, lost = summary.traces
     kinds: list[tuple[str, list[Mapping[str, object]]]] = [
-        ("split", [dataclasses.asdict(split) for split in summary.splits]),
-        ("measurement", [dataclasses.asdict(point) for point in summary.curve]),
+        ("split", [*map(dataclasses.asdict, summary.splits)]),
+        ("measurement", [*map(dataclasses.asdict, summary.curve)]),
         ("care", [{"batch": batch, **counts} for batch, counts in summary.care]),
         ("episode", [{"phase": phase, **row} for phase, row in summary.episodes]),
-        ("model_use", [dataclasses.asdict(use) for use in summary.model_use]),
+        ("model_use", [*map(dataclasses.asdict, summary.model_use)]),
         ("traces", [{"arrived": arrived, "lost": lost}] if arrived or lost else []),
         ("failure", [*summary.failures]),
     ]

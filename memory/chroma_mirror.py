@@ -213,11 +213,13 @@ class ChromaMirror:
             raise MirrorBrokenError(f"the process ended during {do}")
         said = json.loads(answer)
         if isinstance(said, dict):
-            is_gone = said["failed"].startswith(_GONE) and self.place.is_shared
-            raise MirrorGoneError(said["failed"]) if is_gone else MirrorBrokenError(said["failed"])
+            raise self._failure(said["failed"])
         self._opened = self._opened or self.place.inode()
         self._was_away = False
         return said
+
+    def _failure(self, said: str) -> MirrorBrokenError:
+        return MirrorGoneError(said) if said.startswith(_GONE) and self.place.is_shared else MirrorBrokenError(said)
 
     def _refuse_stale(self) -> None:
         """Raise MirrorBrokenError where the process does not have, or no longer has, the files that are the mirror."""

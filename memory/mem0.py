@@ -36,7 +36,7 @@ from memory.mem0_shapes import (
 )
 from memory.pipeline import Pipeline, by_sentences
 from memory.recall import Recall, Search
-from memory.record import HIDDEN_STATES, Record, Scope
+from memory.record import HIDDEN_STATES, Draft, Record, Scope
 from memory.records import Records
 from storage.engine import open_home
 
@@ -85,9 +85,7 @@ class Memory:
             raise ValidationError("Invalid 'memory_type'. Please pass procedural_memory to create procedural memories.")
         expires_at = expiry_of(options.get("expiration_date"))
         given = {**(metadata or {}), **expiration_of(options.get("expiration_date"))}
-        drafts = [draft_of(one, scope, given, expires_at) for one in messages_of(messages)]
-        thread = uuid.uuid4().hex if len(drafts) > 1 else ""
-        drafts = [draft if draft.thread else replace(draft, thread=thread) for draft in drafts]
+        drafts = _in_one_thread([draft_of(one, scope, given, expires_at) for one in messages_of(messages)])
         if not infer:
             ids = self._records.add(drafts, actor=ACTOR)
         else:
@@ -247,3 +245,9 @@ def _embedder(config: Mapping[str, Any]) -> LangChainEmbedder | None:
     if config:
         log.warning("this embedder has no use here: give a LangChain one", extra={"provider": config.get("provider")})
     return None
+
+
+def _in_one_thread(drafts: Sequence[Draft]) -> list[Draft]:
+    """Put messages that were given together into a thread of their own, so that neighbours are found together."""
+    thread = uuid.uuid4().hex if len(drafts) > 1 else ""
+    return [draft if draft.thread else replace(draft, thread=thread) for draft in drafts]

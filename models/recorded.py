@@ -63,6 +63,12 @@ class RecordedChatModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "recorded"
 
+    def _row(self, task_id: str, repeat: int) -> RecordedAnswer:
+        rows = self.answers.get(task_id, [])
+        if repeat >= len(rows):
+            raise PermanentError(f"no recorded answer for {task_id} repeat {repeat + 1}: the file has {len(rows)}")
+        return rows[repeat]
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -76,12 +82,7 @@ class RecordedChatModel(BaseChatModel):
             raise PermanentError("a recorded model answers by task and repeat, and was asked without them")
         if address["attempt"] > 0:
             return _result("No repair was recorded for this answer.", RecordedAnswer(task_id=address["task_id"]))
-        rows = self.answers.get(address["task_id"], [])
-        if address["repeat"] >= len(rows):
-            raise PermanentError(
-                f"no recorded answer for {address['task_id']} repeat {address['repeat'] + 1}: the file has {len(rows)}"
-            )
-        row = rows[address["repeat"]]
+        row = self._row(address["task_id"], address["repeat"])
         text = row.completion or "" if row.solution is None else row.solution
         if "```" in text and (row.solution is None or parsed(text) is None):
             return _result(text, row)  # an answer with prose and fences: read like any model's

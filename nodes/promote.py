@@ -119,12 +119,16 @@ def _verdict(first: str, best: str, candidates: int, rollouts: Rollouts, context
     return judge(pairs, GateRule(alpha=alpha, futility=0.0, first=len(pairs), step=1, cap=len(pairs)))
 
 
-def compared(before: str, after: str, rollouts: Rollouts) -> dict[str, Any]:
-    """Return how two prompt sets do on the test tasks that both have a result for, with paired 95 % intervals."""
+def _rows_of_both(before: str, after: str, rollouts: Rollouts) -> list[tuple[FinishedEpisode, FinishedEpisode]]:
     tasks = rollouts.entries("test")
     rows = rollouts.rows([Wanted(one, entry) for entry in tasks for one in (before, after)])
     keys = [(Wanted(before, entry).key, Wanted(after, entry).key) for entry in tasks]
-    pairs = [(rows[old], rows[new]) for old, new in keys if old in rows and new in rows]
+    return [(rows[old], rows[new]) for old, new in keys if old in rows and new in rows]
+
+
+def compared(before: str, after: str, rollouts: Rollouts) -> dict[str, Any]:
+    """Return how two prompt sets do on the test tasks that both have a result for, with paired 95 % intervals."""
+    pairs = _rows_of_both(before, after, rollouts)
     solved = [sum(old["solved"] for old, _ in pairs), sum(new["solved"] for _, new in pairs)]
     intervals = {name: _interval([(measure(old), measure(new)) for old, new in pairs]) for name, measure in MEASURES}
     known = {name: interval for name, interval in intervals.items() if interval}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from random import Random
 from typing import TypeAlias
 
@@ -49,7 +50,7 @@ def mergeable(
     """
     means, kept = mean_scores(scores), list(selection_weights(scores))
     above = {i: ancestors_of(parents, i) for i in kept}
-    pairs = [(i, j) for i in kept for j in kept if i < j and i not in above[j] and j not in above[i]]
+    pairs = [(i, j) for i, j in combinations(kept, 2) if i not in above[j] and j not in above[i]]
     return [
         (i, j, ancestor)
         for i, j in pairs

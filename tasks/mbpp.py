@@ -46,14 +46,18 @@ class MbppLine(BaseModel):
         )
 
 
+def _defined(code: str) -> set[str]:
+    reference = parsed(code)
+    return {node.name for node in reference.body if isinstance(node, ast.FunctionDef)} if reference else set()
+
+
 def _called(asserts: list[str], code: str) -> str:
     """Return the function that the asserts call: one that the reference defines, else the first non-builtin."""
     tree = parsed("\n".join(asserts))
     if tree is None:
         raise SetupError('"test_list" is not valid Python')
     called = [n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
-    reference = parsed(code)
-    defined = {n.name for n in reference.body if isinstance(n, ast.FunctionDef)} if reference else set()
+    defined = _defined(code)
     ours = (name for name in called if name in defined)
     others = (name for name in called if not hasattr(builtins, name))
     name = next(chain(ours, others), None)

@@ -88,6 +88,13 @@ def candidate_tree(summary: OptimisationSummary) -> Picture:
     return picture("candidates", width, TOP + ROW * len(tree), *parts)
 
 
+def _cell(place: tuple[float, float, float, float], score: float | None, best: float, what: str) -> str:
+    if score is None:
+        return box(place, fill="#ffffff", edge="#e4e7ec", hint=f"{what}: no result")
+    edge = GREEN if score == best > 0 else "#e4e7ec"
+    return box(place, fill=f"hsl(211 55% {97 - 50 * score:.0f}%)", edge=edge, hint=f"{what}: {score:.3f}")
+
+
 def front(bench: Workbench, summary: OptimisationSummary) -> Picture:
     """Draw every candidate's score on every validation task: darker is better, framed where no other one is better.
 
@@ -102,11 +109,8 @@ def front(bench: Workbench, summary: OptimisationSummary) -> Picture:
         y = TOP + row * (side + 5)
         parts.append(text(12, y + 12, f"{row}  mean {fmean(vector.values()):.3f}", colour=DIM))
         for column, task in enumerate(tasks):
-            score = vector.get(task)
-            fill = "#ffffff" if score is None else f"hsl(211 55% {97 - 50 * score:.0f}%)"
-            edge = GREEN if score is not None and score == best[task] > 0 else "#e4e7ec"
-            hint = f"candidate {row} on {task}: " + ("no result" if score is None else f"{score:.3f}")
-            parts.append(box((left + column * (side + 2), y, side, side), fill=fill, edge=edge, hint=hint))
+            place = (left + column * (side + 2), y, side, side)
+            parts.append(_cell(place, vector.get(task), best[task], f"candidate {row} on {task}"))
     width = max(left + len(tasks) * (side + 2) + 12, 330)
     return picture("front", width, TOP + len(vectors) * (side + 5) + 8, *parts)
 

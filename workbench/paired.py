@@ -47,6 +47,11 @@ class Paired:
         return (self.low > 0 or self.high < 0) and self.p_value < 0.05
 
 
+def _interval(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    whole = all(rate in (0.0, 1.0) for pair in pairs for rate in pair)
+    return _newcombe(pairs) if whole else _normal([b - a for a, b in pairs])
+
+
 def paired(pairs: Sequence[tuple[float, float]]) -> Paired:
     """Compare rates in [0, 1] of the same tasks, one pair per task.
 
@@ -60,8 +65,7 @@ def paired(pairs: Sequence[tuple[float, float]]) -> Paired:
     only_second = sum(b > a for a, b in pairs)
     both = sum(a == b and a > 0 for a, b in pairs)
     difference = fmean(b - a for a, b in pairs)
-    whole = all(rate in (0.0, 1.0) for pair in pairs for rate in pair)
-    low, high = _newcombe(pairs) if whole else _normal([b - a for a, b in pairs])
+    low, high = _interval(pairs)
     return Paired(
         n=n,
         both=both,

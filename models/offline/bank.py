@@ -133,9 +133,8 @@ class Bank:
     def _add(self, node: Node, key: bytes, *, given: bool = False) -> bool:
         values, seen = node.values, self._seen
         kind, tags = kind_of(values)
-        if not key or (kind not in FLAT_KINDS and _has_no_order(kind)):
-            seen.add(key)  # the same bytes again are the same values: no need to put them in order
-            key = _ordered_key(values, flat=kind in FLAT_KINDS)
+        if not key or kind not in FLAT_KINDS:
+            key = self._canonical(key, kind, values)
         if not key or key in seen or len(key) > MAX_VECTOR_BYTES:
             return False
         seen.add(key)
@@ -149,6 +148,13 @@ class Bank:
                 self._check(node)
                 break
         return True
+
+    def _canonical(self, key: bytes, kind: str, values: Sequence[Any]) -> bytes:
+        """Return a key that equal values share, where that of their bytes may not be one."""
+        if key and "set" not in kind and "dict" not in kind:
+            return key
+        self._seen.add(key)  # the same bytes again are the same values: no need to put them in order
+        return _ordered_key(values, flat=kind in FLAT_KINDS)
 
     def _file(self, node: Node, tags: Sequence[str]) -> None:
         """Put an expression where components and solvers look for arguments."""
@@ -247,10 +253,6 @@ def _ordered_key(values: Sequence[Any], *, flat: bool) -> bytes:
         return dumps(present if flat else in_order(present), 2)
     except (ValueError, TypeError):
         return b""
-
-
-def _has_no_order(kind: str) -> bool:
-    return "set" in kind or "dict" in kind
 
 
 def _is_constant(values: Sequence[Any]) -> bool:

@@ -13,6 +13,7 @@ _NUMBER_WORDS: Final = dict(
         strict=True,
     )
 ) | {"hundred": 100, "thousand": 1000, "twice": 2, "double": 2, "triple": 3, "half": 2, "dozen": 12}
+_CLOSING_WORDS: Final = dict.fromkeys(("parentheses", "brackets", "parenthesis"), ")")
 _CHARACTER_WORDS: Final = {
     "space": " ", "spaces": " ", "comma": ",", "commas": ",", "hyphen": "-", "hyphens": "-", "dash": "-",
     "dashes": "-", "underscore": "_", "underscores": "_", "dot": ".", "dots": ".", "period": ".", "colon": ":",
@@ -59,12 +60,7 @@ def _named(text: str) -> Iterator[Any]:
     for quoted in re.findall(r"'([^'\n]{0,20})'|\"([^\"\n]{0,20})\"|`([^`\n]{1,20})`", text):
         yield from (part for part in quoted if part)
     for word in re.findall(r"[a-z]+", text.lower()):
-        if word in _NUMBER_WORDS:
-            yield _NUMBER_WORDS[word]
-        if word in _CHARACTER_WORDS:
-            yield _CHARACTER_WORDS[word]
-        if word in ("parentheses", "brackets", "parenthesis"):
-            yield ")"
+        yield from (words[word] for words in (_NUMBER_WORDS, _CHARACTER_WORDS, _CLOSING_WORDS) if word in words)
 
 
 def _shown(examples: Sequence[Example]) -> Iterator[Any]:

@@ -69,9 +69,13 @@ def _compound(node: ast.expr) -> Any:
     raise NotAValueError(ast.unparse(node)[:80])
 
 
+def _size(value: Any) -> Any:
+    return len(value) if hasattr(value, "__len__") else abs(value)
+
+
 def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
     numbers = all(isinstance(value, int | float) for value in (left, right))
-    sizes = [len(v) if hasattr(v, "__len__") else abs(v) for v in (left, right)]
+    sizes = [_size(left), _size(right)]
     if isinstance(op, ast.Pow) and not (numbers and sizes[0] <= 10**6 and sizes[1] <= 64):
         raise NotAValueError("unreasonable power")
     if isinstance(op, ast.Mult) and not numbers and max(sizes) * min(sizes) > MAX_SOURCE:

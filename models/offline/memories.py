@@ -243,10 +243,14 @@ def parts_of(function: ast.FunctionDef) -> Iterator[Part]:
         yield from (part for part in found if part)
 
 
-def _part(body: ast.expr, scope: dict[str, str], variable: str) -> Part | None:
+def _names_in(body: ast.expr) -> tuple[frozenset[str], set[str]]:
+    """Return all names in an expression, and those that it binds itself."""
     variables = [node for node in ast.walk(body) if isinstance(node, ast.Name)]
-    names = frozenset(node.id for node in variables)
-    bound = {node.id for node in variables if isinstance(node.ctx, ast.Store)}
+    return frozenset(node.id for node in variables), {node.id for node in variables if isinstance(node.ctx, ast.Store)}
+
+
+def _part(body: ast.expr, scope: dict[str, str], variable: str) -> Part | None:
+    names, bound = _names_in(body)
     used = [variable, *(name for name in scope if name in names - {variable})]
     if isinstance(body, ast.Name | ast.Constant) or variable not in names:
         return None  # it says nothing about the element

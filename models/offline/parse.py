@@ -86,15 +86,12 @@ def parse(system: str, human: str) -> Request:
         code = _bare_code(task)
     signature = _signature(code, entry) or _guessed(entry, listed)
     name = signature.name if signature else ""
-    examples = examples_in(listed, name) or examples_in(task, name)
-    known = {repr(example.args) for example in examples}
-    more = [example for example in examples_in(task, name) if repr(example.args) not in known]
     attempts = tuple(_attempts(sections.get("Feedback", "")))
     return Request(
         signature=signature,
         text=_words_of(task, name),
         imports=tuple(_imports(code, signature)),
-        examples=tuple(examples + more),
+        examples=_examples(listed, task, name),
         memories=(*_given_functions(code, name), *_memories(sections.get("Memories", ""))),
         skills=_sections(system[:MAX_TEXT]).get("Skills", ""),
         attempts=attempts,
@@ -138,20 +135,32 @@ def _parsed(code: str) -> ast.Module | None:
     return None
 
 
+def _examples(listed: str, task: str, name: str) -> tuple[Example, ...]:
+    """Return the listed examples, then those that only the text of the task has."""
+    told = examples_in(task, name)
+    examples = examples_in(listed, name) or told
+    known = {repr(example.args) for example in examples}
+    return (*examples, *(example for example in told if repr(example.args) not in known))
+
+
 def _signature(code: str, entry: str) -> Signature | None:
     tree = _parsed(code)
     if tree is None:
         return _by_pattern(code, entry)
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    named = [node for node in functions if node.name == entry] or functions[-1:]
-    if not named:
+    node = _function(tree, entry)
+    if node is None:
         return None
-    node = named[-1]
     args = [*node.args.posonlyargs, *node.args.args]
     returns = _written(node.returns)
     header = f"def {node.name}({ast.unparse(node.args)}){' -> ' + returns if returns else ''}:"
     annotations = tuple(_written(a.annotation) for a in args)
     return Signature(node.name, tuple(a.arg for a in args), header, annotations, returns)
+
+
+def _function(tree: ast.Module, entry: str) -> ast.FunctionDef | None:
+    """Return the last function of a name, or the last one of all."""
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return max(functions, key=lambda node: (node.name == entry, node.lineno), default=None)
 
 
 def _written(annotation: ast.expr | None) -> str:

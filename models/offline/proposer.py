@@ -106,11 +106,17 @@ def proposal(request: Request, human: str, purse: Budget) -> str:
             continue
         if draft is None or "_".join(draft.names) in known:
             continue
-        kept = [index for index, value in enumerate(draft.node.values) if _is_plain(value)]
-        answers = {repr(draft.node.values[index]) for index in kept}
-        if len(kept) >= INPUTS and len(answers) > INPUTS // 3:
-            return _json(draft, kept[:INPUTS])
+        kept = _telling(draft.node.values)
+        if kept:
+            return _json(draft, kept)
     return ""
+
+
+def _telling(values: Sequence[Any]) -> list[int]:
+    """Return the places of the answers to keep; [] where too few are plain, or too many of them the same."""
+    kept = [index for index, value in enumerate(values) if _is_plain(value)]
+    answers = {repr(values[index]) for index in kept}
+    return kept[:INPUTS] if len(kept) >= INPUTS and len(answers) > INPUTS // 3 else []
 
 
 def _is_plain(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """Ranking of the programs that fit: few visible examples are fitted by many programs, most of them wrong."""
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from marshal import dumps
 from typing import Final
@@ -39,11 +39,15 @@ def ranked(fits: Sequence[Node], problem: Problem, evidence: Evidence) -> list[N
     return [node for _, _, node in scored]
 
 
+def _names_in(leaf: ast.AST) -> Iterator[ast.Name]:
+    return (node for node in ast.walk(leaf) if isinstance(node, ast.Name))
+
+
 def penalty(node: Node, problem: Problem, evidence: Evidence) -> float:
     """Return how unlikely an expression is to be what was meant; lower is better."""
     parts = list(node.walk())
     components = [part.component for part in parts if part.component]
-    names = {n.id for part in parts if part.leaf for n in ast.walk(part.leaf) if isinstance(n, ast.Name)}
+    names = {name.id for part in parts if part.leaf for name in _names_in(part.leaf)}
     return (
         node.cost
         + UNUSED_ARGUMENT * len(set(problem.params) - names)

@@ -64,10 +64,14 @@ def skill_lines(experience: Sequence[Solved], limit: int = 40) -> list[str]:
         n = with_feature[feature]
         for name, k in names.items():
             lift = (k / n) / (total[name] / len(experience))
-            if k >= MIN_TASKS and k / n >= MIN_SHARE and lift >= MIN_LIFT:
+            if _is_evidence(k, n) and lift >= MIN_LIFT:
                 bonus = min(MAX_BONUS, max(1, round(log2(lift))))
                 lines.append((-k * log2(lift), f"- when {feature}: prefer {name}(+{bonus})  # {k} of {n}"))
     return [line for _, line in sorted(lines)[:limit]]
+
+
+def _is_evidence(k: int, n: int) -> bool:
+    return k >= MIN_TASKS and k / n >= MIN_SHARE
 
 
 def concept_lines(experience: Sequence[Solved], limit: int = 120) -> list[str]:
