@@ -27,4 +27,4 @@ def described(prompt: str, entry_point: str) -> str:
     entry = next((f for f in functions if f.name == entry_point), None)
     text = ast.get_docstring(entry) if entry else None
     words = (text or prompt).split(">>>")[0].strip()
-    return f"{entry_point}: {words}"[:DESCRIPTION_CHARACTERS]
+    return ": ".join(filter(None, (entry_point, words)))[:DESCRIPTION_CHARACTERS]
