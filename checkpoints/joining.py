@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import WRITES_IDX_MAP
+from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
 
@@ -50,23 +50,10 @@ class Waiting:
         del self._written[: len(written)]
 
 
-class JoiningSqliteSaver(SqliteSaver):
-    """LangGraph's saver on SQLite, with one commit per super-step."""
+class Joins(BaseCheckpointSaver[str]):
+    """What both databases' savers have in common: it comes before LangGraph's class among their bases."""
 
-    def __init__(self, conn: sqlite3.Connection, *, serde: SerializerProtocol) -> None:
-        super().__init__(conn, serde=serde)
-        self._waiting = Waiting()
-        self._uncommitted = _Uncommitted(conn, serde=serde)
-
-    @contextmanager
-    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
-        """Give a cursor, having written what waits in the same transaction."""
-        with super().cursor(transaction) as cursor, self._waiting.ended() as waiting:
-            for written in waiting:
-                self._uncommitted.put_writes(*written)
-            if waiting and not transaction:
-                self.conn.commit()
-            yield cursor
+    waiting: Waiting
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -74,9 +61,28 @@ class JoiningSqliteSaver(SqliteSaver):
         """Save what a node wrote: together with the checkpoint that follows, where one does."""
         written = Written(config, writes, task_id, task_path)
         if written.can_wait:
-            self._waiting.add(written)
+            self.waiting.add(written)
         else:
             super().put_writes(*written)
+
+
+class JoiningSqliteSaver(Joins, SqliteSaver):
+    """LangGraph's saver on SQLite, with one commit per super-step."""
+
+    def __init__(self, conn: sqlite3.Connection, *, serde: SerializerProtocol) -> None:
+        super().__init__(conn, serde=serde)
+        self.waiting = Waiting()
+        self._uncommitted = _Uncommitted(conn, serde=serde)
+
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
+        """Give a cursor, having written what waits in the same transaction."""
+        with super().cursor(transaction) as cursor, self.waiting.ended() as waiting:
+            for written in waiting:
+                self._uncommitted.put_writes(*written)
+            if waiting and not transaction:
+                self.conn.commit()
+            yield cursor
 
     def close(self) -> None:
         """Save what still waits and close the connection."""

@@ -16,7 +16,7 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg_pool import ConnectionPool
 
-from checkpoints.joining import Waiting, Written
+from checkpoints.joining import Joins, Waiting
 from state.errors import LostConnectionError
 from storage.engine import RESTART_S, Home, lock_key
 from storage.postgres import POOL_SIZE, connect, prepare
@@ -31,7 +31,7 @@ class _Kept:
     value: str | float
 
 
-class WholeSaver(PostgresSaver):
+class WholeSaver(Joins, PostgresSaver):
     """LangGraph's saver, in which every value goes through the serialiser, and with one commit per super-step.
 
     The stock one writes texts and numbers of top-level channels as JSON: 1e16 comes back as a whole number, infinity
@@ -40,7 +40,7 @@ class WholeSaver(PostgresSaver):
 
     def __init__(self, conn: Conn, *, serde: SerializerProtocol | None = None) -> None:
         super().__init__(conn, serde=serde)
-        self._waiting = Waiting()
+        self.waiting = Waiting()
 
     def put(
         self,
@@ -62,16 +62,6 @@ class WholeSaver(PostgresSaver):
             bound.conn = connection
             return PostgresSaver.put(bound, config, {**checkpoint, "channel_values": kept}, metadata, new_versions)
 
-    def put_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        """Save what a node wrote: together with the checkpoint that follows, where one does."""
-        written = Written(config, writes, task_id, task_path)
-        if written.can_wait:
-            self._waiting.add(written)
-        else:
-            super().put_writes(*written)
-
     def close(self) -> None:
         """Save what still waits."""
         with self._cursor():
@@ -79,7 +69,7 @@ class WholeSaver(PostgresSaver):
 
     @contextmanager
     def _cursor(self, *, pipeline: bool = False) -> Iterator[Cursor[DictRow]]:
-        with super()._cursor(pipeline=pipeline) as cursor, self._waiting.ended() as waiting:
+        with super()._cursor(pipeline=pipeline) as cursor, self.waiting.ended() as waiting:
             for config, writes, task_id, task_path in waiting:  # in a pipeline: one transaction with what follows
                 at = config["configurable"]
                 place = (at["thread_id"], at["checkpoint_ns"], at["checkpoint_id"])

@@ -1,4 +1,4 @@
-"""A home of its own for every test, with a clock that stands still."""
+"""A home of its own for every test, and a clock that stands still until it is moved."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,23 @@ from memory.records import Records
 from storage.engine import Home
 
 
+class Clock:
+    """A clock that the test moves."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def records(home: Home) -> Records:
-    return Records(home, now=lambda: 1000.0)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def records(home: Home, clock: Clock) -> Records:
+    return Records(home, now=clock)
 
 
 @pytest.fixture

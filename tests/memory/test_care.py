@@ -18,29 +18,10 @@ from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
 from memory.writer import Moment
-from storage.engine import Home
+from tests.memory.conftest import Clock
 
 ANN = Scope(user="ann")
 TOPICS = ["sorting a list of numbers quickly", "parsing dates out of log files", "walking a graph breadth first"]
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def records(home: Home, clock: Clock) -> Records:
-    return Records(home, now=clock)
 
 
 def skill(name: str) -> Draft:

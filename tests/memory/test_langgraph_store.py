@@ -15,20 +15,9 @@ from memory.langgraph_store import RatchetStore, draft_of
 from memory.records import Records
 from memory.transfer import faults
 from storage.engine import Home
+from tests.memory.conftest import Clock
 
 ANN = ("users", "ann")
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

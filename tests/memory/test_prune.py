@@ -11,28 +11,17 @@ from memory.record import Draft, Scope
 from memory.records import Records
 from memory.transfer import faults
 from storage.tables import runs
+from tests.memory.conftest import Clock
 
 pytestmark = pytest.mark.usefixtures("either_database")
 
 ANN = Scope(user="ann")
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture
 def put_away(records: Records, clock: Clock) -> list[str]:
     """Put six memories away, one every ten seconds from 100 on: five of a run and one that a user told."""
-    records.now = clock
+    clock.now = 100.0
     origin = {"run_id": "run", "batch": 0, "episode_id": "e"}
     told = Draft(text="told by a user", cause="told", scope=ANN)
     drafts = [Draft(text=f"text {n}", cause=str(n), scope=ANN, kind="episodic", origin=origin) for n in range(5)]  # type: ignore[arg-type]

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +56,11 @@ def stop_at(event: Event, phase: str, learning: LearningRun) -> None:
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory: pytest.TempPathFactory, adder: LoopbackModel) -> Path:
+def recorded(tmp_path_factory: pytest.TempPathFactory, adder: LoopbackModel) -> Path:
+    """Have `bench` open a run that learned."""
     folder = tmp_path_factory.mktemp("learned")
     learn(folder, adder)
     return folder / "home"
-
-
-@pytest.fixture
-def bench(learned: Path, tmp_path: Path) -> Iterator[Workbench]:
-    shutil.copytree(learned, tmp_path / "home")
-    with Workbench(tmp_path / "home") as opened:
-        yield opened
 
 
 def results(bench: Workbench, run_id: str) -> list[tuple[str, dict[str, Any]]]:
@@ -105,10 +98,10 @@ def test_a_fork_with_nothing_changed_is_its_original_and_asks_nothing(bench: Wor
 
 
 def test_a_fork_executes_what_its_original_has_not_and_both_end_as_if_there_were_one(
-    learned: Path, tmp_path: Path, adder: LoopbackModel
+    recorded: Path, tmp_path: Path, adder: LoopbackModel
 ) -> None:
     run_id = learn(tmp_path, adder, stop_in="train:0001")
-    with Workbench(learned) as whole, Workbench(tmp_path / "home") as bench:
+    with Workbench(recorded) as whole, Workbench(tmp_path / "home") as bench:
         forked = fork_run(bench, run_id, at_batch=1).run_id
         assert results(bench, forked) == results(whole, run_id)
         assert snapshot(bench, forked) == snapshot(whole, run_id)
