@@ -13,6 +13,7 @@ import statistics
 import time
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.postgres import PostgresSaver
 from psycopg.rows import dict_row
@@ -30,7 +31,8 @@ WAYS: dict[str, tuple[type[PostgresSaver], str]] = {
 
 def measured(url: str, count: int, size_bytes: int) -> dict[str, list[float]]:
     """Return the seconds that every checkpoint took, by way; each way has a thread and a connection of its own."""
-    savers, places, took = {}, {}, {}
+    savers, took = {}, {}
+    places: dict[str, RunnableConfig] = {}
     for name, (kind, commits) in WAYS.items():
         connection = connect(url, autocommit=True, row_factory=dict_row, prepare_threshold=0)
         connection.execute(f"SET synchronous_commit TO {commits}".encode())
@@ -43,11 +45,10 @@ def measured(url: str, count: int, size_bytes: int) -> dict[str, list[float]]:
             versions: Any = {"attempt": f"{number:06}"}
             state = {"attempt": {"text": os.urandom(size_bytes // 2).hex()}}
             checkpoint: Any = {**empty_checkpoint(), "channel_values": state, "channel_versions": versions}
-            place: Any = places[name]
             began = time.perf_counter()
-            if "checkpoint_id" in place["configurable"]:
-                saver.put_writes(place, list(state.items()), f"task {number}")
-            places[name] = saver.put(place, checkpoint, {}, versions)  # type: ignore[assignment]
+            if "checkpoint_id" in places[name]["configurable"]:
+                saver.put_writes(places[name], list(state.items()), f"task {number}")
+            places[name] = saver.put(places[name], checkpoint, {}, versions)
             took[name].append(time.perf_counter() - began)
     return took
 

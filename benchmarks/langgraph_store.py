@@ -92,10 +92,10 @@ def pytest_configure() -> None:
     import langgraph.store.sqlite
     import langgraph.store.sqlite.aio
 
-    langgraph.store.memory.InMemoryStore = Store  # type: ignore[misc, assignment]
-    langgraph.store.sqlite.SqliteStore = Store  # type: ignore[misc, assignment]
-    langgraph.store.sqlite.AsyncSqliteStore = AsyncStore  # type: ignore[misc, assignment]
-    langgraph.store.sqlite.aio.AsyncSqliteStore = AsyncStore  # type: ignore[misc, assignment]
+    vars(langgraph.store.memory)["InMemoryStore"] = Store
+    vars(langgraph.store.sqlite)["SqliteStore"] = Store
+    for module in (langgraph.store.sqlite, langgraph.store.sqlite.aio):
+        vars(module)["AsyncSqliteStore"] = AsyncStore
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

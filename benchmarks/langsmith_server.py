@@ -7,9 +7,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.loopback_model import QuietServer
 
 NOW = "2026-01-01T00:00:00+00:00"
 
@@ -42,9 +44,7 @@ class LangSmithServer:
             def log_message(self, *_arguments: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that gave up
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
 
     def environment(self) -> dict[str, str]:
@@ -139,4 +139,5 @@ def _parts(kind: str, body: bytes) -> Iterator[tuple[str, Any]]:
     for part in message.walk():
         name = part.get_param("name", header="content-disposition")
         if name is not None:
-            yield str(name), json.loads(part.get_payload(decode=True))  # type: ignore[arg-type]
+            payload: Any = part.get_payload(decode=True)
+            yield str(name), json.loads(payload)

@@ -42,7 +42,7 @@ from prompts.render import generation_messages
 from prompts.roles import SolvedTask, reflection_messages
 from sandbox.local import LocalSandbox
 from sandbox.protocol import Job, Limits
-from state.memory_item import MemoryDraft, MemoryHit
+from state.memory_item import Horizon, MemoryDraft, MemoryHit
 from state.task import Task, view_of
 from state.verdict import deciding
 from storage.engine import open_home
@@ -92,10 +92,9 @@ class Bench:
 
     def recall(self, task: Task, without: str = "") -> list[MemoryHit]:
         """Return the memories for a task; none of tasks of one family."""
-        horizon = {"watermark": self.memory.watermark(), "run_id": "", "batch": 0}
+        horizon: Horizon = {"watermark": self.memory.watermark(), "run_id": "", "batch": 0}
         limit = self.memories * (4 if without else 1)
-        query = {"text": task["prompt"], "kinds": ["procedural"], "limit": limit, "horizon": horizon}
-        hits = self.memory.search(query)  # type: ignore[arg-type]
+        hits = self.memory.search({"text": task["prompt"], "kinds": ["procedural"], "limit": limit, "horizon": horizon})
         return [hit for hit in hits if self.families[hit["entry_point"]] != without][: self.memories]
 
     def learn(self, tasks: Sequence[Task]) -> int:

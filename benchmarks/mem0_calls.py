@@ -151,6 +151,15 @@ ON_PURPOSE = {
 }
 
 
+def compare(name: str, theirs: Any, own: Any) -> str:
+    """Print a line about a call; return whether the answers are equal, different on purpose, or different."""
+    kind = "equal" if theirs == own else "on purpose" if name in ON_PURPOSE else "different"
+    print(f"{kind:12}{name}{f': {ON_PURPOSE[name]}' if kind == 'on purpose' else ''}")
+    if kind != "equal":
+        print(f"            mem0  {json.dumps(theirs)[:600]}\n            ours  {json.dumps(own)[:600]}")
+    return kind
+
+
 def main() -> None:
     """Print a line per call; exit 1 when one differs that should not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -163,13 +172,7 @@ def main() -> None:
     theirs, own = observed(arguments.peers_python or sys.executable, "mem0"), observed(sys.executable, "ours")
     counts = {"equal": 0, "on purpose": 0, "different": 0}
     for name in CALLS:
-        kind = "equal" if theirs[name] == own[name] else "on purpose" if name in ON_PURPOSE else "different"
-        counts[kind] += 1
-        print(f"{kind:12}{name}{f': {ON_PURPOSE[name]}' if kind == 'on purpose' else ''}")
-        if kind != "equal":
-            print(
-                f"            mem0  {json.dumps(theirs[name])[:600]}\n            ours  {json.dumps(own[name])[:600]}"
-            )
+        counts[compare(name, theirs[name], own[name])] += 1
     print(", ".join(f"{count} {kind}" for kind, count in counts.items()))
     sys.exit(1 if counts["different"] else 0)
 

@@ -189,12 +189,10 @@ class Simulation:
         long = len(lasted) + sum(fate.uses >= MOST_USES for fate in harmful if fate.lasted is None)
         in_time = sum(uses <= MOST_USES for uses in lasted)
         wrong = sum(fate.lasted is not None for fate in harmless)
-        at = (round(share * (len(lasted) - 1)) for share in (0, 0.25, 0.5, 0.75, 0.9, 1))
-        spread = ", ".join(str(lasted[place]) for place in at) if lasted else "none"
         return (
             f"{self.row}: {len(lasted)} of {len(harmful)} harmful skills retired, {in_time} of {long} that were "
             f"retired or had {MOST_USES} uses within {MOST_USES}; uses at retirement (least, quartiles, 90 %, most): "
-            f"{spread}; {wrong} of {len(harmless)} harmless ones with 8 uses or more retired by mistake"
+            f"{_spread(lasted)}; {wrong} of {len(harmless)} harmless ones with 8 uses or more retired by mistake"
         )
 
     def pruned_in_words(self) -> str:
@@ -206,6 +204,12 @@ class Simulation:
     def size_mib(self) -> float:
         """Return the size of the database in MiB."""
         return sum(file.stat().st_size for file in self.store.records.home.folder.glob("ratchet.db*")) / 2**20
+
+
+def _spread(lasted: Sequence[int]) -> str:
+    """Return the least, the quartiles, the ninth decile and the most of what is in order."""
+    at = (round(share * (len(lasted) - 1)) for share in (0, 0.25, 0.5, 0.75, 0.9, 1))
+    return ", ".join(str(lasted[place]) for place in at) if lasted else "none"
 
 
 def main() -> None:

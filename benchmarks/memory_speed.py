@@ -53,15 +53,15 @@ def main() -> None:
         for name in CONTENDERS:
             python = sys.executable if name == "ratchet" else arguments.peers_python
             if python and name in arguments.only.split(",") and not (name == "mem0ai" and size > arguments.mem0_most):
-                done = subprocess.run(
-                    [python, __file__, "--run", name, str(size)], capture_output=True, text=True, check=False
-                )
-                last = done.stdout.strip().splitlines()
-                print(
-                    line(name, size, json.loads(last[-1]))
-                    if last
-                    else f"{name:16}{size:12} failed: {done.stderr[-200:]}"
-                )
+                print(measured(python, name, size))
+
+
+def measured(python: str, name: str, size: int) -> str:
+    """Return the line of a contender, run in a process of its own."""
+    command = [python, __file__, "--run", name, str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    last = done.stdout.strip().splitlines()
+    return line(name, size, json.loads(last[-1])) if last else f"{name:16}{size:12} failed: {done.stderr[-200:]}"
 
 
 def line(name: str, size: int, found: dict[str, float]) -> str:

@@ -92,8 +92,14 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 def main() -> None:
     tasks = [task for task in load_tasks(resolve_tasks("katas")).tasks if task["split"] == "train"]
     long = [task for task in tasks if overlap_of(task["reference"] or "", task["reference"] or "") == 1.0]
-    answers = [answers_of(task) for task in tasks]
     print(f"{len(tasks)} train katas, {len(long)} of them with a reference of at least {SHORTEST} tokens in its body;")
+    show_refused(tasks)
+    show_found(long)
+
+
+def show_refused(tasks: list[Task]) -> None:
+    """Print how many prompts are refused that copy nothing, or the reference of another kata."""
+    answers = [answers_of(task) for task in tasks]
     print(
         f"an answer counts as copied from {THRESHOLD:.0%} of its n-grams\n\n| ordinary prompts | refused |\n|---|---|"
     )
@@ -105,6 +111,11 @@ def main() -> None:
         for task in tasks
     ]
     print(f"| another kata's reference as an example | {interval(sum(others), len(others))} |")
+
+
+def show_found(long: list[Task]) -> None:
+    """Print how many copies of references are found, by how they are disguised."""
+    system = shipped_prompt_set()["components"]["system"]
     print("\n| copied reference | found among those long enough |\n|---|---|")
     for name, disguise in DISGUISES.items():
         found = [

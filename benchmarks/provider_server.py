@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from random import Random
 from typing import Any
 
-from benchmarks.loopback_model import LoopbackModel
+from benchmarks.loopback_model import LoopbackModel, QuietServer
 
 FAULTS = (
     "429 seconds", "429 date", "500", "529", "disconnect", "disconnect midway", "stall", "truncated", "corrupt"
@@ -54,9 +54,7 @@ class ProviderServer:
             def log_message(self, *_arguments: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that hung up
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
 
     def base_url(self, provider: str) -> str:

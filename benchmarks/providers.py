@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from operator import itemgetter
 from pathlib import Path
 
 from batch.loop import LearningRun, plan_run
@@ -53,7 +54,7 @@ def results(summary: RunSummary) -> list[tuple[object, ...]]:
         "completion_tokens",
         "cost_usd",
     )
-    return [tuple(row[name] for name in names) for _, row in summary.episodes]  # type: ignore[literal-required]
+    return [itemgetter(*names)(row) for _, row in summary.episodes]
 
 
 def main() -> None:

@@ -51,11 +51,11 @@ def planted() -> Iterator[None]:
         return {"review": {**original(state, runtime)["review"], "overfit": True}}
 
     review.__annotations__ = original.__annotations__
-    setattr(graph_module, "review", review)  # noqa: B010 - mypy knows the original's type
+    vars(graph_module)["review"] = review
     try:
         yield
     finally:
-        setattr(graph_module, "review", original)  # noqa: B010
+        vars(graph_module)["review"] = original
 
 
 def nodes_that_differ(found: Replay) -> dict[str, int]:

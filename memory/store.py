@@ -32,12 +32,12 @@ class MemoryStore:
         scope: Scope = LOOP_SCOPE,
         now: Callable[[], float] = time.time,
         embedder: Embedder | None = None,
-        prior: Prior = Prior(),  # noqa: B008  frozen
+        prior: Prior | None = None,
         batch_s: float = 0.0,
     ) -> None:
         """prior: what counts besides the question. batch_s: for how many seconds a batch of a run counts."""
         self.scope = scope
-        self.prior = prior
+        self.prior = prior or Prior()
         self.batch_s = batch_s
         self.embeddings = Embeddings(home, embedder) if embedder else None
         self.records = Records(home, now=now, embeddings=self.embeddings)

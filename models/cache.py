@@ -27,8 +27,9 @@ class AnswerCache:
         if found is None:
             return None
         kept = json.loads(found)
-        usage: Usage = {**kept["usage"], "cost_usd": 0.0, "model_s": 0.0}  # type: ignore[typeddict-item]  # JSON
-        return Answer(text=kept["text"], finish=kept["finish"], usage=usage, effort=kept.get("effort"))
+        usage: Usage = kept["usage"]
+        free: Usage = {**usage, "cost_usd": 0.0, "model_s": 0.0}
+        return Answer(text=kept["text"], finish=kept["finish"], usage=free, effort=kept.get("effort"))
 
     def put(self, model_id: str, messages: Sequence[Message], sample: int, answer: Answer) -> None:
         """Keep an answer; the first one to a question stays."""

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
@@ -87,7 +88,7 @@ def _provider_model(provider: str, name: str, spec: ModelSpec) -> BaseChatModel:
     return _openai(arguments, spec) if provider == "openai" else _anthropic(arguments, spec)
 
 
-def _openai(arguments: dict[str, object], spec: ModelSpec) -> BaseChatModel:
+def _openai(arguments: dict[str, Any], spec: ModelSpec) -> BaseChatModel:
     from langchain_openai import ChatOpenAI
 
     from models.wire import wire_client
@@ -96,22 +97,17 @@ def _openai(arguments: dict[str, object], spec: ModelSpec) -> BaseChatModel:
         arguments["extra_body"] = {"max_tokens": spec.max_tokens}  # other servers do not know the newer name
     elif spec.max_tokens is not None:
         arguments["max_tokens"] = spec.max_tokens
-    model: BaseChatModel = ChatOpenAI(
-        **arguments,  # type: ignore[arg-type]
-        stream_usage=spec.stream,
-        http_client=wire_client(spec.timeout_s),
-    )
-    return model
+    return ChatOpenAI(**arguments, stream_usage=spec.stream, http_client=wire_client(spec.timeout_s))
 
 
-def _anthropic(arguments: dict[str, object], spec: ModelSpec) -> BaseChatModel:
+def _anthropic(arguments: dict[str, Any], spec: ModelSpec) -> BaseChatModel:
     from langchain_anthropic import ChatAnthropic
 
     from models.wire import wire_client
 
     if spec.max_tokens is not None:
         arguments["max_tokens"] = spec.max_tokens
-    model = ChatAnthropic(**arguments)  # type: ignore[arg-type]
+    model = ChatAnthropic(**arguments)
     # a cached property of the class: LangChain takes no HTTP client here
     model.__dict__["_client"] = model._client.with_options(http_client=wire_client(spec.timeout_s))
     return model

@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from typing import Any
 
 RESULT_BYTES = 8 << 20
 """Longest message that is taken from a program."""
@@ -83,8 +84,11 @@ class Channel:
             except OSError as error:
                 raise ChannelError("the far end is gone") from error
 
-    def receive(self) -> object:
-        """Wait for one message. Raises ChannelError when the far end is gone or breaks the protocol."""
+    def receive(self) -> Any:
+        """Wait for one message, which the caller checks.
+
+        Raises ChannelError when the far end is gone or breaks the protocol.
+        """
         while (frame := self._complete_frame()) is None:
             try:
                 chunk = self._socket.recv(_CHUNK_BYTES)

@@ -71,7 +71,7 @@ class ChildToBe:
             self._judge()
         elif role == SCRIPT:
             source = self._channel.receive()
-            status = run_script(source)  # type: ignore[arg-type]
+            status = run_script(source)
             finish_script()
             os._exit(status)
         else:
@@ -100,7 +100,7 @@ class ChildToBe:
 
         task = self._channel.receive()
         line = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, _PEER_FD), receive_bytes=RESULT_BYTES)
-        self._channel.send(judge(task, line))  # type: ignore[arg-type]
+        self._channel.send(judge(task, line))
 
 
 def limit_resources(limits: dict[str, int]) -> None:

@@ -1,22 +1,24 @@
 """When a result equals what was expected."""
 
 import math
+from typing import Any
 
 RELATIVE_TOLERANCE = 1e-6
 MAX_REPR = 200
 
 
-def same(got: object, expected: object) -> bool:
+def same(got: Any, expected: Any) -> bool:
     """Compare by type and value; floats with a relative tolerance of 1e-6, an int with a float by value."""
     if type(got) in (int, float) and type(expected) in (int, float):
-        return _same_number(got, expected)  # type: ignore[arg-type]
+        return _same_number(got, expected)
     if type(got) is not type(expected):
         return False
     if type(got) in (list, tuple):
-        return len(got) == len(expected) and all(map(same, got, expected))  # type: ignore[arg-type, call-overload]
+        return len(got) == len(expected) and all(map(same, got, expected))
     if type(got) is dict:
-        return got.keys() == expected.keys() and all(same(got[key], expected[key]) for key in got)  # type: ignore[attr-defined, index]
-    return got == expected
+        return got.keys() == expected.keys() and all(same(got[key], expected[key]) for key in got)
+    alike: bool = got == expected
+    return alike
 
 
 def same_output(got: str, expected: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.judge import Findings, JudgeTask
 from sandbox.recorder import blank, settle
@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from state.verdict import Verdict
 
 _STATUSES = frozenset(("passed", "failed", "error", "timeout", "killed", "not_run"))
-_TEXTS = {"name": 100, "expected": 200, "got": 200, "error_type": 100, "message": 500}
+_TEXTS: dict[Literal["name", "expected", "got", "error_type", "message"], int] = {
+    "name": 100,
+    "expected": 200,
+    "got": 200,
+    "error_type": 100,
+    "message": 500,
+}
 _MAX_ROWS = 1000
 
 
@@ -39,7 +45,7 @@ def checked_findings(data: Any, task: JudgeTask, limit: LimitName) -> Findings:
 def _verdict(row: Any, visible: bool) -> Verdict:
     verdict = blank("", visible)
     for key, length in _TEXTS.items():
-        verdict[key] = str(row[key])[:length]  # type: ignore[literal-required]
+        verdict[key] = str(row[key])[:length]
     if row["status"] not in _STATUSES:
         raise ValueError(row["status"])
     verdict["status"] = row["status"]

@@ -144,7 +144,7 @@ class ZygoteHandle:
         self._names = 0
         self._ordered: Child | None = None
         try:
-            hello: Hello = self._channel.receive()  # type: ignore[assignment]
+            hello: Hello = self._channel.receive()
         except ChannelError:
             self.close()
             raise

@@ -158,7 +158,7 @@ class _WorkerHandle:
         self._socket = ours
         self._channel = Channel(ours, self._tick)
         try:
-            self.greeting: Greeting = self._channel.receive()  # type: ignore[assignment]
+            self.greeting: Greeting = self._channel.receive()
         except ChannelError:
             self.close()
             raise

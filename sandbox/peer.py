@@ -75,7 +75,7 @@ class Peer:
 
     def answer_next(self) -> None:
         """Wait for one question and answer it."""
-        self._reply(self._channel.receive())  # type: ignore[arg-type]
+        self._reply(self._channel.receive())
 
     def _reply(self, message: list[Any]) -> None:
         try:
@@ -216,7 +216,7 @@ def rebuild(data: object, peer: Peer, *, may_stop: bool) -> Exception:
         kind = RuntimeError
     arguments: Any = peer.decode(raised["args"])
     error = _instance(kind, arguments if type(arguments) is list else [raised["message"]], raised["message"])
-    error.raised = raised  # type: ignore[attr-defined]
+    vars(error)["raised"] = raised
     return error
 
 

@@ -72,7 +72,7 @@ class Program:
             self._lines = start_coverage()
         sys.modules["solution"] = self._module
         try:
-            exec(code, self._module.__dict__)  # noqa: S102 - the point of it all
+            exec(code, self._module.__dict__)
         finally:
             _flush()
 
@@ -102,7 +102,7 @@ def run_script(source: str) -> int:
     sys.argv = ["program.py"]
     _show_in_tracebacks(source)
     try:
-        exec(compile(source, PROGRAM_FILE, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
+        exec(compile(source, PROGRAM_FILE, "exec", dont_inherit=True), main.__dict__)
         status = 0
     except SystemExit as error:
         status = _exit_status(error.code)
@@ -125,13 +125,17 @@ def finish_script() -> None:
 
 def open_standard_streams() -> None:
     """Put new text streams over descriptors 0 to 2, whatever lies behind them later."""
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="replace")
+    streams: dict[str, io.TextIOBase] = {
+        "stdin": io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="replace")
+    }
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False))
-        stream = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=descriptor == 2)
+        streams[name] = io.TextIOWrapper(
+            raw, encoding="utf-8", errors="backslashreplace", line_buffering=descriptor == 2
+        )
+    for name, stream in streams.items():
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    sys.__stdin__ = sys.stdin  # type: ignore[misc]
 
 
 def _exit_status(code: object) -> int:

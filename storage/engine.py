@@ -8,7 +8,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -60,7 +60,7 @@ class Home:
         self.found_version = 0
         """Of the tables, when it was opened; 0: they were made."""
         self._writers: deque[Connection] = deque()  # idle: giving one back to the pool costs as much as a short insert
-        self._shared: dict[str, Closable] = {}
+        self._shared: dict[str, Any] = {}  # a Closable each; one name, one type
         self._lock = threading.Lock()
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._patience_s = 0.0  # while it is being opened, a server that is away is the user's to start
@@ -111,9 +111,9 @@ class Home:
     def shared(self, name: str, make: Callable[[], Shared]) -> Shared:
         """Return what all users of this home share under a name: made when first asked for, closed with the home."""
         with self._lock:
-            if name not in self._shared:
-                self._shared[name] = make()
-            return self._shared[name]  # type: ignore[return-value]  # one name, one type
+            shared: Shared = self._shared[name] if name in self._shared else make()
+            self._shared[name] = shared
+            return shared
 
     def fetched(self, statement: Prepared, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Return what one query finds, columns in its order: for the hot path, at a quarter of `reading`'s price."""
@@ -170,13 +170,12 @@ def open_home(folder: Path, url: str = "", *, upgrade: bool | None = None) -> Ho
     key = given_key()
     make_folder(folder)
     home = _on_postgres(folder, url) if url else _on_sqlite(folder)
-    try:
+    with ExitStack() as undo:
+        undo.callback(home.close)
         with home.writing(alone="schema") as connection:
             may_change = not url if upgrade is None else upgrade
             home.found_version = migrate(connection, home.name, upgrade=may_change, key=key)
-    except BaseException:
-        home.close()
-        raise
+        undo.pop_all()
     home._patience_s = RESTART_S
     return home
 

@@ -7,6 +7,7 @@ to it: what the fork remembers is seen by the fork alone. Episodes that are the 
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, cast
 
@@ -53,11 +54,10 @@ class RunFork:
         self._point = _point_after(bench, self._parent, at_batch)
         self._state = cast("LearningState", values_of(self._point))
         self.services = open_services(_settings(bench, original, changes))
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.services.close)
             self.run = self._planned(original)
-        except BaseException:
-            self.services.close()
-            raise
+            undo.pop_all()
 
     def __enter__(self) -> "RunFork":
         """Give itself."""

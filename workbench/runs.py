@@ -1,6 +1,6 @@
 """`run`: learn from tasks, with the report as something that displays itself; `episodes`: results to choose from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, SupportsIndex, overload
@@ -49,6 +49,10 @@ class RunReport:
         return page(title, *parts)
 
 
+def _has(row: Mapping[str, object], wanted: Mapping[str, object]) -> bool:
+    return all(row[name] == value for name, value in wanted.items())
+
+
 class Episodes(list[FinishedEpisode]):
     """Results of episodes. Displays itself in a notebook."""
 
@@ -62,7 +66,7 @@ class Episodes(list[FinishedEpisode]):
 
     def where(self, **wanted: Any) -> "Episodes":
         """Return those whose fields have these values, such as solved=0, split="train", task_id="…"."""
-        return Episodes(row for row in self if all(row[name] == value for name, value in wanted.items()))  # type: ignore[literal-required]
+        return Episodes(row for row in self if _has(row, wanted))
 
     def _repr_html_(self) -> str:
         head = ["episode", "task", "split", "result", "attempts", "reward", "memories shown"]

@@ -15,6 +15,7 @@ from benchmarks.langsmith_server import LangSmithServer
 from benchmarks.loopback_model import LoopbackModel, write_tasks
 from runtime.build import open_services
 from runtime.settings import load_settings
+from state.ledger import FinishedEpisode
 from storage.contents import ContentStore
 from storage.engine import open_home
 from tasks.load import load_tasks
@@ -51,6 +52,23 @@ def traced(
             services.close()
 
 
+def assert_is_the_trace_of(row: FinishedEpisode, root: dict[str, Any], server: LangSmithServer) -> None:
+    about = root["extra"]["metadata"]
+    for name in ("task_id", "split", "prompt_set", "attempts"):
+        assert about[name] == row[name]
+    mine = [run for run in server.runs.values() if run["trace_id"] == root["id"] and run is not root]
+    names = {run["id"]: run["name"] for run in mine if run["parent_run_id"] == root["id"]}
+    once = ["retrieve", "review", "reward", "remember", *["generate", "execute"] * row["attempts"]]
+    assert Counter(names.values()) == Counter(once + ["reflect"] * (row["attempts"] - 1))
+    calls = [run for run in mine if run["run_type"] == "llm"]
+    assert [names[call["parent_run_id"]] for call in calls] == ["generate"] * row["attempts"]
+    used = [call["extra"]["metadata"]["usage_metadata"] for call in calls]
+    assert sum(use["input_tokens"] for use in used) == row["prompt_tokens"]
+    assert sum(use["output_tokens"] for use in used) == row["completion_tokens"]
+    scores = {item["key"]: item["score"] for item in server.feedback.values() if item["run_id"] == root["id"]}
+    assert scores == {"reward": row["reward"], **row["components"]}
+
+
 def test_the_whole_tree_of_a_batch_arrives_and_nothing_that_is_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,27 +79,12 @@ def test_the_whole_tree_of_a_batch_arrives_and_nothing_that_is_secret(
     assert summary.traces == (50, 0)
     assert {root["extra"]["metadata"]["episode_id"] for root in roots.values()} == set(rows)
     for root in roots.values():
-        about = root["extra"]["metadata"]
-        row = rows[about["episode_id"]]
-        assert (about["run_id"], about["task_id"], about["split"], about["prompt_set"], about["attempts"]) == (
-            summary.run["run_id"], row["task_id"], row["split"], row["prompt_set"], row["attempts"]
-        )  # fmt: skip
-        mine = [run for run in server.runs.values() if run["trace_id"] == root["id"] and run is not root]
-        nodes = [run for run in mine if run["parent_run_id"] == root["id"]]
-        once = ["retrieve", "review", "reward", "remember", *["generate", "execute"] * row["attempts"]]
-        assert Counter(run["name"] for run in nodes) == Counter(once + ["reflect"] * (row["attempts"] - 1))
-        calls = [run for run in mine if run["run_type"] == "llm"]
-        names = {run["id"]: run["name"] for run in nodes}
-        assert [names[call["parent_run_id"]] for call in calls] == ["generate"] * row["attempts"]
-        used = [call["extra"]["metadata"]["usage_metadata"] for call in calls]
-        assert sum(use["input_tokens"] for use in used) == row["prompt_tokens"]
-        assert sum(use["output_tokens"] for use in used) == row["completion_tokens"]
-        scores = {item["key"]: item["score"] for item in server.feedback.values() if item["run_id"] == root["id"]}
-        assert scores == {"reward": row["reward"], **row["components"]}
+        row = rows[root["extra"]["metadata"]["episode_id"]]
+        assert root["extra"]["metadata"]["run_id"] == summary.run["run_id"]
+        assert_is_the_trace_of(row, root, server)
     assert {run["session_name"] for run in server.runs.values()} == {"a-project"}
-    for n in range(50):
-        hidden = [f"({k},)" for k in range(10, 15)] + [f"add_{n}({k})" for k in range(10, 15)]
-        assert not [text for text in hidden if text.encode() in server.received]
+    hidden = [f"({k},)" for k in range(10, 15)] + [f"add_{n}({k})" for n in range(50) for k in range(10, 15)]
+    assert not [text for text in hidden if text.encode() in server.received]
     assert KEY.encode() not in server.received
     held_out = [f"Return x plus {n}." for n in range(9, 50, 10)]
     assert not [text for text in held_out if text.encode() in server.received], "a task of the test split"

@@ -112,6 +112,10 @@ def test_a_fork_executes_what_its_original_has_not_and_both_end_as_if_there_were
         assert bench.ledger.care_of(run_id) == bench.ledger.care_of(forked) == whole.ledger.care_of(run_id)
 
 
+def memories_in(bench: Workbench, run_id: str, wanted: str) -> dict[str, list[str]]:
+    return {row["task_id"]: row["outcome"]["memories"] for phase, row in results(bench, run_id) if phase == wanted}
+
+
 def test_another_model_answers_from_the_batch_on_and_is_shown_what_was_learned_before(
     bench: Workbench, adder: LoopbackModel
 ) -> None:
@@ -125,10 +129,7 @@ def test_another_model_answers_from_the_batch_on_and_is_shown_what_was_learned_b
         **dict.fromkeys(["held_out:0000", "held_out:0001", "train:0000", "train:0001"], "openai:adder"),
         **dict.fromkeys(["held_out:0002", "held_out:0003", "train:0002"], "openai:other"),
     }
-    ours, theirs = (
-        {row["task_id"]: row["outcome"]["memories"] for phase, row in results(bench, one) if phase == "train:0002"}
-        for one in (forked.run_id, run_id)
-    )
+    ours, theirs = (memories_in(bench, one, "train:0002") for one in (forked.run_id, run_id))
     assert ours == theirs != {}, "both remember the same batches"
     assert any(ours.values())
     assert snapshot(bench, run_id) == seen != snapshot(bench, forked.run_id), "the original sees nothing of the fork"
@@ -137,11 +138,9 @@ def test_another_model_answers_from_the_batch_on_and_is_shown_what_was_learned_b
     assert isinstance(found, RunComparison)
     assert {"model", "forked_from"} == {row.label for row in found.settings}
     assert replay(bench, forked.run_id).is_same
-    again = fork(bench, next(row["episode_id"] for p, row in forked.summary.episodes if p == "train:0002"), changes)
-    assert (
-        story(bench, again).state["memories"]
-        == story(bench, story(bench, again).ancestors[0]["parent"]).state["memories"]
-    )
+    (episode_id, *_) = [row["episode_id"] for phase, row in forked.summary.episodes if phase == "train:0002"]
+    again = story(bench, fork(bench, episode_id, changes))
+    assert again.state["memories"] == story(bench, again.ancestors[0]["parent"]).state["memories"]
 
 
 @pytest.mark.parametrize(("given", "shown"), [("none", 0), ("home", 3), ("{run}@1", 3)])
