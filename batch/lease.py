@@ -29,8 +29,9 @@ class Lease:
 
     def __init__(self, folder: Path, home: Home) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        # always in this order: the home, the folder, the name in the database; let go of in the opposite one
         self._at_work = _home_lock(home, fcntl.LOCK_SH)
-        self._file = (folder / "lock").open("a+")
+        self._file = (folder / "lock").open("a+")  # not "w": whoever is refused reads in it who holds it
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -45,7 +46,7 @@ class Lease:
             self._close()
             raise SetupError(f"{folder.name} is being worked on by {', '.join(holders)}. Wait for it, or stop it there")
         try:
-            _refuse_while_pruned(home)
+            _refuse_while_pruned(home)  # only now: who looks before holding a name may be overtaken by `alone`
         except SetupError:
             self.release()
             raise

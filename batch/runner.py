@@ -138,6 +138,7 @@ class BatchRunner:
                 done, _ = wait(under_way, timeout=patience_s, return_when=FIRST_COMPLETED)
                 for future in done:
                     self._collect(future, under_way.pop(future), rows, failed)
+            # nothing of our own is left; for what others have claimed, and may lose, it pays to wait
             elif not self._aside or self._stopping.wait(CLAIM_AGAIN_S):
                 return rows, failed
 
@@ -171,7 +172,7 @@ class BatchRunner:
             self._aside.append((time.monotonic() + CLAIM_AGAIN_S, job))
             self._context.events(put_aside_event(job))
         except SetupError:
-            self.stop()
+            self.stop()  # every other episode would meet it as well
             raise
         except (TransientError, PermanentError) as error:
             failed[job.episode_id] = error

@@ -83,7 +83,7 @@ class ChromaMirror:
         """
         fed = self._fed.get(_digest(scope, embedder))
         if fed is None or not self._lock.acquire(blocking=False):
-            return []
+            return []  # a search does not wait for whoever feeds
         try:
             command = {"vector": _text(vector.astype("<f4").tobytes()), "limit": limit}
             found: list[str] = self._ask("nearest", fed[0], **command)
@@ -178,6 +178,8 @@ class ChromaMirror:
         for start in range(0, max(len(rows), 1), BATCH):
             part = rows[start : start + BATCH]
             last = start + BATCH >= len(rows)
+            # The sequence goes up with every batch, so that after a kill the next process goes on from there; deletions
+            # are not in order with the rows, and so come with the last one, whose sequence vouches for all of them.
             command = {
                 "ids": [row[0] for row in part], "vectors": _text(b"".join(row[1] for row in part)),
                 "deleted": deleted if last else [], "seq": until if last else part[-1][2],

@@ -42,6 +42,7 @@ def clustered(memory_ids: Sequence[str], vectors: Vectors, before: Mapping[str, 
     """
     groups = _Groups(vectors)
     order = sorted(range(len(memory_ids)), key=lambda row: memory_ids[row])
+    # those with a group first: its centre is to be what it was when new memories are drawn to it
     for row in filter(lambda row: memory_ids[row] in before, order):
         groups.put(before[memory_ids[row]], row)
     for row in filter(lambda row: memory_ids[row] not in before, order):
@@ -109,7 +110,7 @@ def _merge(groups: _Groups) -> int:
     for one, other in sorted(
         (min(names[i], names[j]), max(names[i], names[j])) for i, j in np.argwhere(np.triu(alike, 1))
     ):
-        if one in groups.rows and other in groups.rows:
+        if one in groups.rows and other in groups.rows:  # an earlier pair may have taken one of them away
             groups.replace(one, [*groups.rows[one], *groups.rows[other]])
             groups.replace(other, [])
             merged += 1

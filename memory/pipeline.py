@@ -70,7 +70,7 @@ def _remember(writer: Writer, draft: Draft, moment: Moment) -> Remembered:
         return Remembered(same.memory_id, "merged")
     rivals = _rivals(writer, draft)  # before the draft is one of them
     if writer.add([draft]) == 0:
-        return Remembered(draft.memory_id, "known")
+        return Remembered(draft.memory_id, "known")  # a replay: what it took the place of was archived the first time
     newer = next((one for one in rivals if draft.valid_from is not None and one.valid_from > draft.valid_from), None)
     if newer is not None:  # told later, true earlier: it is history from the start
         (record,) = writer.read([draft.memory_id]).values()

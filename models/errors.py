@@ -54,6 +54,7 @@ def classified(error: Exception) -> RatchetError:
     if status is not None:
         return _by_status(status, what, chain)
     names = " ".join(type(one).__name__ for one in chain)
+    # by name as well as by type: the clients' own errors derive from Exception alone, and importing them is slow
     for kind, name, meaning, reason in PASSING:
         if any(isinstance(one, kind) for one in chain) or name.search(names):
             return TransientError(f"{meaning}: {what}", reason=reason)

@@ -63,7 +63,7 @@ class Meter:
         try:
             yield
         finally:
-            self._over.append(call["call_id"])
+            self._over.append(call["call_id"])  # noted before it is tried: what fails here is not forgotten
             with suppress(TransientError):  # what a locked database refuses is done by the next call
                 self._end_calls()
 
@@ -92,7 +92,7 @@ class Meter:
 
     def _end_calls(self) -> None:
         while self._over:
-            call_id = self._over.pop()
+            call_id = self._over.pop()  # taken before it is written: no other thread ends the same call
             try:
                 end_call(self._home, call_id)
             except BaseException:
@@ -106,6 +106,7 @@ class Meter:
         if not self._unwritten:
             return
         add_use(self._home, self._unwritten, self._dearest)
+        # only after that: amounts that the database refused are in the next write, and none is in two
         self._unwritten.clear()
         self._dearest.clear()
 

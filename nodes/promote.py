@@ -131,6 +131,7 @@ def compared(before: str, after: str, rollouts: Rollouts) -> dict[str, Any]:
     pairs = _rows_of_both(before, after, rollouts)
     solved = [sum(old["solved"] for old, _ in pairs), sum(new["solved"] for _, new in pairs)]
     intervals = {name: _interval([(measure(old), measure(new)) for old, new in pairs]) for name, measure in MEASURES}
+    # a measure that some row does not have is left out: over the others alone it would not be paired with the rest
     known = {name: interval for name, interval in intervals.items() if interval}
     return {"n": len(pairs), "solved": solved, **known}
 

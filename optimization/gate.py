@@ -90,7 +90,7 @@ def judge(pairs: Sequence[Pair], rule: GateRule) -> GateVerdict:
     for look in rule.looks(len(pairs)):
         verdict = _judged(steps, look, rule)
         if verdict["decision"] != "grow":
-            break
+            break  # the first look that decides: a later one could not take it back
     return verdict
 
 

@@ -48,7 +48,7 @@ def without_dominated(fronts: Fronts, means: Sequence[float]) -> Fronts:
     kept = set().union(*fronts.values())
     seats = {i: [front for front in fronts.values() if i in front] for i in kept}
     for i in sorted(kept, key=lambda i: (means[i], i)):
-        others = kept - {i}
+        others = kept - {i}  # not all candidates: of two that only cover each other one has to stay
         if not any(others.isdisjoint(front) for front in seats[i]):
             kept = others
     return {task: [i for i in front if i in kept] for task, front in fronts.items()}

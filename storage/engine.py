@@ -92,7 +92,7 @@ class Home:
                 yield connection
             return
         with self.naming_errors():
-            try:
+            try:  # a deque's ends are safe between threads: no lock on the way of every insert
                 connection = self._writers.pop()
             except IndexError:
                 connection = self.engine.connect().execution_options(writes=True)
@@ -131,7 +131,7 @@ class Home:
 
     def close(self) -> None:
         """Close every connection."""
-        while self._shared:
+        while self._shared:  # first: what ends may still have something to write
             self._shared.popitem()[1].close()
         while self._writers:
             self._writers.pop().close()
@@ -171,7 +171,7 @@ def open_home(folder: Path, url: str = "", *, upgrade: bool | None = None) -> Ho
     make_folder(folder)
     home = _on_postgres(folder, url) if url else _on_sqlite(folder)
     with ExitStack() as undo:
-        undo.callback(home.close)
+        undo.callback(home.close)  # until its tables fit, the caller has no home to close
         with home.writing(alone="schema") as connection:
             may_change = not url if upgrade is None else upgrade
             home.found_version = migrate(connection, home.name, upgrade=may_change, key=key)

@@ -66,6 +66,7 @@ class TraceExporter:
             down = self._down
         self._thread.join(0.1 if down else CLOSE_S)
         with self._condition:
+            # from here on the thread notes no arrival: a trace is noted once, as sent or as lost
             self._given_up = True
             lost = dict.fromkeys(sorted(self._unsent), False)
         self._note(lost)
@@ -108,8 +109,8 @@ class TraceExporter:
     def _failed(self, batch: Sequence[tuple[str, str]], error: Exception) -> None:
         with self._condition:
             self._down = True
-            self._waiting.extendleft(reversed(batch))
-            told, self._told = self._told, True
+            self._waiting.extendleft(reversed(batch))  # in their order, before those that came meanwhile
+            told, self._told = self._told, True  # one notice per run, not one per try
         if not told:
             log.warning("traces could not be sent", exc_info=error)
             what = f"LangSmith does not take traces ({type(error).__name__}); the run goes on, and they are kept here"
@@ -119,6 +120,6 @@ class TraceExporter:
         with self._condition:
             self._down = False
             if self._given_up:
-                return
+                return  # close() counts them as lost already
             self._unsent.difference_update(episode_ids)
         self._note(dict.fromkeys(episode_ids, True))

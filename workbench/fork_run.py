@@ -194,7 +194,7 @@ def _points_by_batch(points: Sequence[CheckpointTuple]) -> dict[int, CheckpointT
         if waiting == ["supervise"]:
             before[progress["batches"]] = point
         elif progress and waiting in (["plan_batch"], []):
-            passed.add(progress["batches"])
+            passed.add(progress["batches"])  # until then care, prompts or a measurement may have been due
     return {batch: point for batch, point in before.items() if batch in passed}
 
 

@@ -83,17 +83,19 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """Return the exact two-sided p value of the sign test on tasks that only one of the two solved; 1 for none."""
     n, k = only_first + only_second, min(only_first, only_second)
     tail: float = sum(math.comb(n, i) for i in range(k + 1)) / 2.0**n
-    return min(1.0, 2.0 * tail)
+    return min(1.0, 2.0 * tail)  # both tails; where the two are even the middle is counted twice
 
 
 def _newcombe(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     n = len(pairs)
+    # the four fields of the table: solved by both, by neither, by the first alone, by the second alone
     a, d = sum(x == y == 1 for x, y in pairs), sum(x == y == 0 for x, y in pairs)
     b, c = sum(x > y for x, y in pairs), sum(y > x for x, y in pairs)
     p1, p2 = (a + b) / n, (a + c) / n
     (l1, u1), (l2, u2) = wilson(a + b, n), wilson(a + c, n)
     margins = (a + b) * (c + d) * (a + c) * (b + d)
     excess = a * d - b * c
+    # the more the two agree, the narrower; a positive correlation is corrected for continuity, as Newcombe does
     corrected = max(excess - n / 2, 0) if excess > 0 else excess
     phi = corrected / math.sqrt(margins) if margins else 0.0
     below = math.sqrt((p2 - l2) ** 2 - 2 * phi * (p2 - l2) * (u1 - p1) + (u1 - p1) ** 2)
@@ -103,6 +105,6 @@ def _newcombe(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 def _normal(differences: Sequence[float]) -> tuple[float, float]:
     if len(differences) < 2:
-        return -1.0, 1.0
+        return -1.0, 1.0  # one difference says nothing about how much they vary
     mean, half = fmean(differences), Z95 * stdev(differences) / math.sqrt(len(differences))
     return max(-1.0, mean - half), min(1.0, mean + half)
