@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from state.verdict import Isolation
 
@@ -179,6 +179,16 @@ def descendants() -> list[tuple[int, float]]:
 
 
 def one_round(way: Way, rows: Sequence[Row], workers: int) -> Measure:
+    with ThreadPoolExecutor(workers) as pool:
+        return _measured(way, rows, pool.map)
+
+
+def one_round_here(way: Way, rows: Sequence[Row]) -> Measure:
+    """Measure in the main thread: a fork from a process with threads is another, dearer thing."""
+    return _measured(way, rows, map)
+
+
+def _measured(way: Way, rows: Sequence[Row], each: Callable[..., Iterable[bool]]) -> Measure:
     latencies: list[float] = []
 
     def timed(row: Row) -> bool:
@@ -188,8 +198,7 @@ def one_round(way: Way, rows: Sequence[Row], workers: int) -> Measure:
         return passed
 
     cpu, begun = cpu_seconds(), time.perf_counter()
-    with ThreadPoolExecutor(workers) as pool:
-        passed = sum(pool.map(timed, rows))
+    passed = sum(each(timed, rows))
     wall = time.perf_counter() - begun
     latencies.sort()
     return {
@@ -221,25 +230,6 @@ def run_as_peer(name: str, rows: Sequence[Row]) -> None:
     for row in rows[:10]:
         judge(row)
     print(json.dumps(one_round_here(way, rows)))
-
-
-def one_round_here(way: Way, rows: Sequence[Row]) -> Measure:
-    """Measure in the main thread: a fork from a process with threads is another, dearer thing."""
-    latencies, passed = [], 0
-    cpu, begun = cpu_seconds(), time.perf_counter()
-    for row in rows:
-        start = time.perf_counter()
-        passed += way.judge(row)
-        latencies.append(time.perf_counter() - start)
-    wall = time.perf_counter() - begun
-    latencies.sort()
-    return {
-        "rate": len(rows) / wall,
-        "p50": latencies[len(rows) // 2] * 1000,
-        "p99": latencies[len(rows) * 99 // 100] * 1000,
-        "cpu": (cpu_seconds() - cpu) / len(rows) * 1000,
-        "passed": passed,
-    }
 
 
 def resident_mb(pids: Sequence[int]) -> float:
