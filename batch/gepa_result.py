@@ -1,18 +1,16 @@
 """The pool of an optimisation in the shape of gepa's result, for its tools: candidate tree, plots, comparisons."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from batch.optimisation_summary import begun
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog
 from optimization.pareto import mean_scores, pareto_fronts
 from prompts.registry import PromptRegistry
+from state.json_values import JsonMapping, JsonObject
 
 SCHEMA_VERSION = 2  # of gepa 0.1
 
 
-def gepa_result(ledger: Ledger, log: OptimisationLog, prompts: PromptRegistry, run_id: str) -> dict[str, Any]:
+def gepa_result(ledger: Ledger, log: OptimisationLog, prompts: PromptRegistry, run_id: str) -> JsonObject:
     """Return what `gepa.core.result.GEPAResult.from_dict` reads: JSON values, candidates in the order of the pool.
 
     Metric calls are the rollouts on train and validation tasks that were paid for; those that the ledger had are none.
@@ -44,5 +42,5 @@ def gepa_result(ledger: Ledger, log: OptimisationLog, prompts: PromptRegistry, r
     }
 
 
-def _metric_calls(record: Mapping[str, Any]) -> int:
+def _metric_calls(record: JsonMapping) -> int:
     return int(sum(line.get("rollouts", 0) for purpose, line in record["spend"].items() if purpose != "test"))

@@ -22,6 +22,7 @@ from runtime.context import SERVICES, Context
 from runtime.settings import Settings
 from state.episode import EpisodeSpec
 from state.errors import SetupError
+from state.json_values import JsonObject
 from state.learning import LearningState, RunRef, TaskEntry
 from state.ledger import Failure, RunRow
 from state.task import Task
@@ -38,7 +39,7 @@ class Run:
     """What a run is: the same settings and tasks give the same id, so the same command continues it."""
 
     run_id: str
-    settings: dict[str, Any]
+    settings: JsonObject
     tasks: list[TaskEntry]
     task_file: str
     prompt_set: str
@@ -69,7 +70,7 @@ def plan_run(settings: Settings, tasks: Sequence[Task], task_file: str, services
     return Run(run_id=run_id, settings=kept, tasks=entries, task_file=task_file, prompt_set=prompt_set)
 
 
-def kept_settings(services: Services) -> dict[str, Any]:
+def kept_settings(services: Services) -> JsonObject:
     """Return what is kept of the settings of a run: all that its results depend on, as JSON values."""
     kept = services.settings.that_matter() | {"model": services.models.of("generate").model_id}
     if not services.settings.optimise_every:

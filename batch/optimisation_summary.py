@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any
 
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog, StepKind
@@ -12,6 +11,7 @@ from optimization.pareto import selection_weights
 from prompts.difference import differences
 from prompts.registry import PromptRegistry
 from state.errors import SetupError
+from state.json_values import JsonMapping, JsonObject
 from state.ledger import RunRow
 from state.optimization import Spend
 
@@ -59,7 +59,7 @@ class OptimisationSummary:
     failures: int
     """Proposals that raised, hung, or could not be used: counted apart from children that were no better."""
     spend: Spend
-    ending: Mapping[str, Any] | None = field(repr=False)
+    ending: JsonMapping | None = field(repr=False)
     """None while it goes on: reason, promoted, best, verdict, test."""
 
     @property
@@ -121,9 +121,7 @@ def _interval(title: str, found: Mapping[str, float | None]) -> str:
     return f"{title} {found['mean']:+.3f}, 95 % interval {found['low']:+.3f} to {found['high']:+.3f}{zero}"
 
 
-def begun(
-    ledger: Ledger, log: OptimisationLog, run_id: str
-) -> tuple[RunRow, list[tuple[int, StepKind, dict[str, Any]]]]:
+def begun(ledger: Ledger, log: OptimisationLog, run_id: str) -> tuple[RunRow, list[tuple[int, StepKind, JsonObject]]]:
     """Return an optimisation and its steps so far; raises SetupError when there is none, or it has not begun."""
     run = ledger.run(run_id)
     steps = log.steps(run["run_id"]) if run else []
@@ -152,7 +150,7 @@ def summarise_optimisation(
     )
 
 
-def _iteration(number: int, record: Mapping[str, Any]) -> IterationSummary:
+def _iteration(number: int, record: JsonMapping) -> IterationSummary:
     return IterationSummary(
         iteration=number,
         proposer=record["proposer"],
@@ -164,7 +162,7 @@ def _iteration(number: int, record: Mapping[str, Any]) -> IterationSummary:
 
 
 def _candidates(
-    begin: Mapping[str, Any], records: list[tuple[int, dict[str, Any]]], prompts: PromptRegistry
+    begin: JsonMapping, records: list[tuple[int, JsonObject]], prompts: PromptRegistry
 ) -> list[CandidateSummary]:
     first = {**begin, "child": begin["prompt_set"], "parents": [], "proposer": "seed", "why": "", "gate": {}}
     found = [(0, first), *((number, record) for number, record in records if record.get("validation"))]

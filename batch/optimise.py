@@ -26,6 +26,7 @@ from runtime.build import Services
 from runtime.context import SERVICES, Context
 from runtime.rollouts import Rollouts, Wanted
 from state.errors import SetupError
+from state.json_values import JsonObject
 from state.learning import TaskEntry
 from state.ledger import RunRow
 from state.memory_item import Horizon
@@ -43,7 +44,7 @@ class OptimisationPlan:
     """What an optimisation is: the same settings and tasks give the same id, so the same command continues it."""
 
     ref: OptimizationRef
-    settings: dict[str, Any]
+    settings: JsonObject
     task_file: str
     counts: dict[Split, int]
     """Number of tasks by split."""

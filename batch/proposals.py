@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from batch.lease import Lease
 from checkpoints.savers import CHECKPOINT_FILE, close_saver, open_saver
@@ -17,6 +16,7 @@ from runtime.build import Services
 from runtime.context import SERVICES
 from runtime.proposing import ProposalContext, lines_at
 from sandbox.local import LocalSandbox
+from state.json_values import JsonObject
 from state.proposal import ProposalProgress, SeriesRef
 from state.task import Task
 from storage.contents import canonical, digest_of
@@ -45,7 +45,7 @@ class ProposedTasks:
     """What a series has come to."""
 
     series: str
-    lines: list[dict[str, Any]]
+    lines: list[JsonObject]
     progress: ProposalProgress
     file: Path | None
     """None in an encrypted home, where nothing is written in plain text."""
@@ -122,7 +122,7 @@ def _driven(series: SeriesRef, services: Services, events: Sink) -> Ended:
     return ended
 
 
-def written(lines: Sequence[dict[str, Any]], file: Path) -> Path:
+def written(lines: Sequence[JsonObject], file: Path) -> Path:
     """Write the task file in one piece."""
     temporary = file.with_suffix(".part")
     temporary.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")

@@ -1,16 +1,17 @@
 """What a run came to, computed from the ledger alone: the same rows give the same summary."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from batch.model_use import ModelUse, model_uses
 from batch.statistics import clustered, pass_at_k, wilson
 from checkpoints.ledger import Ledger
 from runtime.results import total_cost
 from state.errors import SetupError
+from state.json_values import JsonMapping
 from state.ledger import Failure, FinishedEpisode, RunRow
 from state.periodic import CareCount, CareCounts
 from state.task import SPLITS
@@ -215,7 +216,7 @@ def _curve(episodes: Sequence[tuple[str, FinishedEpisode]]) -> list[CurvePoint]:
     ]
 
 
-def controls_of(settings: Mapping[str, Any]) -> list[str]:
+def controls_of(settings: JsonMapping) -> list[str]:
     """Say in which ways a run is a control: what a usual one has and this one has not."""
     said = {
         "without memories": settings["memories"] == 0,

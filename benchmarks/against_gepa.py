@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from gepa.api import optimize
 from gepa.core.adapter import EvaluationBatch, ProposalFn
@@ -45,6 +44,7 @@ from runtime.context import BatchResult, RunEpisodes
 from runtime.rollouts import Rollouts, Wanted, rollouts_of
 from runtime.settings import load_settings
 from state.episode import EpisodeSpec
+from state.json_values import JsonMapping, JsonObject
 from state.learning import TaskEntry
 from state.ledger import FinishedEpisode
 from state.message import Message
@@ -147,7 +147,7 @@ class Adapter:
 
     def make_reflective_dataset(
         self, candidate: Candidate, eval_batch: EvaluationBatch[Example, str], components_to_update: list[str]
-    ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    ) -> Mapping[str, Sequence[JsonMapping]]:
         """Hand the minibatch on to the proposer."""
         examples = [{"example": example} for example in eval_batch.trajectories or []]
         return dict.fromkeys(components_to_update, examples)
@@ -155,7 +155,7 @@ class Adapter:
     def propose(
         self,
         candidate: Candidate,
-        reflective_dataset: Mapping[str, Sequence[Mapping[str, Any]]],
+        reflective_dataset: Mapping[str, Sequence[JsonMapping]],
         components_to_update: list[str],
     ) -> Candidate:
         """Ask our proposers in turn; raises NothingToProposeError, upon which gepa skips the iteration."""
@@ -201,7 +201,7 @@ class Outcome:
     """That these rollouts took, each by itself."""
     changed: bool
     """It returns another prompt set than the first."""
-    test: Mapping[str, Any]
+    test: JsonMapping
     """Solved before and after, intervals; {} in the control."""
     after: list[float]
     """Solved, by test task, with what it returns."""
@@ -209,7 +209,7 @@ class Outcome:
 
 @contextmanager
 def opened(
-    seed: int, options: argparse.Namespace, optimiser: dict[str, Any], computed: Computed
+    seed: int, options: argparse.Namespace, optimiser: JsonObject, computed: Computed
 ) -> Iterator[tuple[OptimisationRun, Services, Rollouts]]:
     """Open an optimisation of a seed's katas in a folder of its own; the test tasks are measured by us, not by it."""
     with tempfile.TemporaryDirectory() as name:
@@ -278,7 +278,7 @@ def theirs(seed: int, minibatch: int, options: argparse.Namespace, computed: Com
         )
 
 
-def tested(returned: str, run: OptimisationRun, rollouts: Rollouts, options: argparse.Namespace) -> dict[str, Any]:
+def tested(returned: str, run: OptimisationRun, rollouts: Rollouts, options: argparse.Namespace) -> JsonObject:
     """Measure the first prompt set and the returned one on the test tasks, outside the budget."""
     if options.shuffled:
         return {"test": {}, "after": []}

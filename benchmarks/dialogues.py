@@ -9,9 +9,10 @@ other one or about somebody else, without the fact: a search that looks for the 
 """
 
 import random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from memory.words import terms_of
+from state.json_values import JsonObject
 
 NAMES = ("Ann", "Bela", "Carmen", "Dario", "Esther", "Farid", "Greta", "Hugo", "Ines", "Jonas")
 RELATIVES = ("cousin", "neighbour", "sister", "uncle", "colleague", "flatmate", "old teacher", "brother-in-law")
@@ -198,7 +199,7 @@ class Conversation:
     """Turns, and questions with the ids of the turns that answer them."""
 
     def __init__(self, seed: int) -> None:
-        self.turns: list[dict[str, Any]] = []
+        self.turns: list[JsonObject] = []
         self.questions: list[tuple[str, list[str]]] = []
         self._rng = random.Random(seed)
         self._speakers = self._rng.sample(NAMES, 2)

@@ -17,12 +17,12 @@ import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
 from benchmarks.loopback_model import ADDEND, LoopbackModel, add_tasks
 from benchmarks.postgres import Server, create_database
+from state.json_values import JsonObject
 from storage.keys import KEY_VARIABLE, new_key
 
 PLACES = (
@@ -35,7 +35,7 @@ WORDS = {place: f"canaryof{place}" for place in PLACES}
 class PlantingModel(LoopbackModel):
     """Answers as whoever is asked: the programmer, the reviewer, the one who rewrites prompts or proposes tasks."""
 
-    def answer(self, prompt: str) -> dict[str, Any]:
+    def answer(self, prompt: str) -> JsonObject:
         """Return a chat completion that holds planted words."""
         made = super().answer(prompt)
         made["choices"][0]["message"]["content"] = self._said(prompt, made["choices"][0]["message"]["content"])
@@ -53,7 +53,7 @@ class PlantingModel(LoopbackModel):
         body = f'    """{WORDS["program"]}"""\n    print("{WORDS["output"]}")\n    return'
         return program.replace("    return", body)
 
-    def _proposal(self) -> dict[str, Any]:
+    def _proposal(self) -> JsonObject:
         name = f"times_{len(self.requests)}"
         reference = f"def {name}(x: int) -> int:\n    # {WORDS['reference']}\n    return x * {len(self.requests)} + 1\n"
         prompt = f'def {name}(x: int) -> int:\n    """Return {WORDS["proposed"]} {len(self.requests)} of x."""\n'

@@ -42,6 +42,7 @@ from runtime.build import Services
 from runtime.settings import load_settings
 from runtime.shelf import TaskShelf
 from sandbox.protocol import Job, Limits
+from state.json_values import JsonObject
 from state.task import Task
 from state.verdict import ExecutionReport, Verdict
 from storage.contents import ContentStore
@@ -193,11 +194,11 @@ def encrypted(episodes: int, memories: int, folder: Path) -> Marks:
 class BareState(TypedDict, total=False):
     """The same channels as an episode."""
 
-    episode: dict[str, Any]
+    episode: JsonObject
     memories: list[Any]
     attempts: list[Any]
-    review: dict[str, Any]
-    reward: dict[str, Any]
+    review: JsonObject
+    reward: JsonObject
     remembered: list[str]
 
 
@@ -212,7 +213,7 @@ def bare(episodes: int, text_bytes: int, folder: Path) -> Marks:
     saver = SqliteSaver(connection, serde=serializer(None))
     model, sandbox, text = FakeListChatModel(responses=[ANSWER]), InstantSandbox(), "x" * text_bytes
     id32 = "0123456789abcdef" * 2
-    nodes: dict[str, Any] = {
+    nodes: JsonObject = {
         "retrieve": lambda _: {"memories": [{"memory_id": id32, "kind": "procedural", "score": 0.5}] * 3},
         "generate": lambda _: {
             "attempts": [{"index": 0, "code": id32, "answer": str(model.invoke(text or "add").content)}]
@@ -238,7 +239,7 @@ def bare(episodes: int, text_bytes: int, folder: Path) -> Marks:
     return marks
 
 
-def _bare_report(sandbox: InstantSandbox) -> dict[str, Any]:
+def _bare_report(sandbox: InstantSandbox) -> JsonObject:
     job = Job(program=PROGRAM, entry_point="add", tests=trivial_task(0)["tests"])
     report = sandbox.run(job, Limits())
     return {"passed": len(report["verdicts"]), "total": len(report["verdicts"]), "cpu_s": report["cpu_s"]}

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from benchmarks.loopback_model import QuietServer
+from state.json_values import JsonObject, JsonValue
 
 NOW = "2026-01-01T00:00:00+00:00"
 
@@ -20,11 +21,11 @@ class LangSmithServer:
     """Keeps what it gets: `runs` and `feedback` by id, `examples`, and every byte in `received`."""
 
     def __init__(self, mood: Literal["well", "hangs", "fails"] = "well") -> None:
-        self.runs: dict[str, dict[str, Any]] = {}
-        self.feedback: dict[str, dict[str, Any]] = {}
-        self.examples: dict[str, dict[str, Any]] = {}
-        self.datasets: dict[str, dict[str, Any]] = {}
-        self.projects: dict[str, dict[str, Any]] = {}
+        self.runs: dict[str, JsonObject] = {}
+        self.feedback: dict[str, JsonObject] = {}
+        self.examples: dict[str, JsonObject] = {}
+        self.datasets: dict[str, JsonObject] = {}
+        self.projects: dict[str, JsonObject] = {}
         self.received = b""
         self.requests = 0
         self._mood = mood
@@ -83,7 +84,7 @@ class LangSmithServer:
         handler.end_headers()
         handler.wfile.write(raw)
 
-    def _answer(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Any]:
+    def _answer(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, JsonValue]:
         address = urlsplit(handler.path)
         with self._lock:
             if address.path == "/runs/multipart":
@@ -110,8 +111,8 @@ class LangSmithServer:
                 self.runs[identity] = value
 
     def _named(
-        self, kept: dict[str, dict[str, Any]], method: str, body: bytes, query: dict[str, list[str]], key: str
-    ) -> tuple[int, Any]:
+        self, kept: dict[str, JsonObject], method: str, body: bytes, query: dict[str, list[str]], key: str
+    ) -> tuple[int, JsonValue]:
         if method == "GET":
             return 200, [kept[name] for name in query.get(key, []) if name in kept]
         given = json.loads(body)
@@ -119,7 +120,7 @@ class LangSmithServer:
         kept[given[key]] = {**new, "data_type": "kv", **{name: value for name, value in given.items() if value}}
         return 200, kept[given[key]]
 
-    def _examples(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Any]:
+    def _examples(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, JsonValue]:
         if handler.command == "GET":
             return 200, []
         kind = handler.headers["Content-Type"]
@@ -133,7 +134,7 @@ class LangSmithServer:
         return 200, []
 
 
-def _parts(kind: str, body: bytes) -> Iterator[tuple[str, Any]]:
+def _parts(kind: str, body: bytes) -> Iterator[tuple[str, JsonValue]]:
     """Yield the name and the JSON value of each part of a multipart body."""
     message = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
     for part in message.walk():

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+
+from state.json_values import JsonObject
 
 ADDEND = re.compile(r"def add_(\d+)\(")
 
 
-def add_tasks(count: int) -> list[dict[str, Any]]:
+def add_tasks(count: int) -> list[JsonObject]:
     """Return tasks that the model knows: every third is answered wrong at first, and right after feedback."""
     return [
         {
@@ -75,7 +76,7 @@ class LoopbackModel:
         self._server = QuietServer(("127.0.0.1", 0), Handler)
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
 
-    def answer(self, prompt: str) -> dict[str, Any]:
+    def answer(self, prompt: str) -> JsonObject:
         """Return a chat completion for a prompt."""
         found = ADDEND.search(prompt)
         n, repair = int(found.group(1)) if found else 0, "## Feedback" in prompt

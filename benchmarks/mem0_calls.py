@@ -20,7 +20,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
-Call: TypeAlias = Callable[[Any, list[str]], Any]
+Memory: TypeAlias = Any
+"""mem0's memory or ours: what is asked is whether they do the same."""
+Answer: TypeAlias = Any
+"""What a call of one of them returns."""
+Call: TypeAlias = Callable[[Memory, list[str]], Answer]
 
 ANN, BOB, BOT = {"user_id": "ann"}, {"user_id": "bob"}, {"agent_id": "bot"}
 DIALOGUE = [
@@ -30,10 +34,10 @@ DIALOGUE = [
 ]
 
 
-def add(text: Any, **options: Any) -> Call:
+def add(text: object, **options: object) -> Call:
     """Return a call that adds without a model and keeps the ids."""
 
-    def call(memory: Any, ids: list[str]) -> Any:
+    def call(memory: Memory, ids: list[str]) -> Answer:
         found = memory.add(text, **{"infer": False, **options})
         ids += [item["id"] for item in found["results"]]
         return found
@@ -41,10 +45,10 @@ def add(text: Any, **options: Any) -> Call:
     return call
 
 
-def of(method: str, *given: Any, **options: Any) -> Call:
+def of(method: str, *given: Any, **options: object) -> Call:
     """Return a call of a method; an int as first argument stands for the id of the memory that was added so-and-so."""
 
-    def call(memory: Any, ids: list[str]) -> Any:
+    def call(memory: Memory, ids: list[str]) -> Answer:
         first = [ids[given[0]], *given[1:]] if given and isinstance(given[0], int) else given
         return getattr(memory, method)(*first, **options)
 
@@ -151,7 +155,7 @@ ON_PURPOSE = {
 }
 
 
-def compare(name: str, theirs: Any, own: Any) -> str:
+def compare(name: str, theirs: Answer, own: Answer) -> str:
     """Print a line about a call; return whether the answers are equal, different on purpose, or different."""
     kind = "equal" if theirs == own else "on purpose" if name in ON_PURPOSE else "different"
     print(f"{kind:12}{name}{f': {ON_PURPOSE[name]}' if kind == 'on purpose' else ''}")
@@ -177,7 +181,7 @@ def main() -> None:
     sys.exit(1 if counts["different"] else 0)
 
 
-def observed(python: str, whose: str) -> dict[str, Any]:
+def observed(python: str, whose: str) -> dict[str, Answer]:
     """Run every call in a process and return what came of it."""
     root = Path(__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": str(root)} if whose == "ours" else dict(os.environ)
@@ -186,11 +190,11 @@ def observed(python: str, whose: str) -> dict[str, Any]:
     )
     if done.returncode:
         sys.exit(f"{whose}: {done.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    found: dict[str, Answer] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
 
-def answers(make: Callable[[Path], Any]) -> None:
+def answers(make: Callable[[Path], Memory]) -> None:
     """Call everything in order and print what came of it as JSON."""
     with tempfile.TemporaryDirectory() as folder:
         memory, ids, names = make(Path(folder)), list[str](), dict[str, str]()
@@ -198,7 +202,7 @@ def answers(make: Callable[[Path], Any]) -> None:
     print(json.dumps(found))
 
 
-def answer(call: Call, memory: Any, ids: list[str], names: dict[str, str]) -> Any:
+def answer(call: Call, memory: Memory, ids: list[str], names: dict[str, str]) -> Answer:
     """Return what a call gives, or raises, without what no two runs have in common."""
     try:
         return plain(call(memory, ids), names)
@@ -213,7 +217,7 @@ def answer(call: Call, memory: Any, ids: list[str], names: dict[str, str]) -> An
         return {"raises": kind, "message": message}
 
 
-def plain(value: Any, names: dict[str, str], key: str = "") -> Any:
+def plain(value: Answer, names: dict[str, str], key: str = "") -> Answer:
     """Return a value with ids numbered and times and scores checked."""
     if isinstance(value, dict):
         if key == "score_details":
@@ -225,7 +229,7 @@ def plain(value: Any, names: dict[str, str], key: str = "") -> Any:
     return plain_leaf(value, names, key)
 
 
-def plain_leaf(value: Any, names: dict[str, str], key: str) -> Any:
+def plain_leaf(value: Answer, names: dict[str, str], key: str) -> Answer:
     """Return a value that holds no others, by the name it goes by."""
     if key in ("id", "memory_id"):
         return names.setdefault(value, f"id {len(names)}")
@@ -236,14 +240,14 @@ def plain_leaf(value: Any, names: dict[str, str], key: str) -> Any:
     return value
 
 
-def ours(folder: Path) -> Any:
+def ours(folder: Path) -> Memory:
     """Return our memory."""
     from memory.mem0 import Memory
 
     return Memory.from_config({"home": folder / "home"})
 
 
-def mem0(folder: Path) -> Any:
+def mem0(folder: Path) -> Memory:
     """Return mem0's memory, with vectors that count words."""
     os.environ.update(MEM0_TELEMETRY="False", MEM0_DIR=str(folder), OPENAI_API_KEY="none")
     from mem0 import Memory
@@ -255,14 +259,14 @@ def mem0(folder: Path) -> Any:
             self.config = None
             self._places: dict[str, int] = {}
 
-        def embed(self, text: str, memory_action: Any = None) -> list[float]:
+        def embed(self, text: str, memory_action: object = None) -> list[float]:
             values = [0.0] * 1536
             for word in text.lower().split():
                 values[self._places.setdefault(word, len(self._places))] += 1.0
             length = sum(value * value for value in values) ** 0.5 or 1.0
             return [value / length for value in values]
 
-        def embed_batch(self, texts: list[str], memory_action: Any = None) -> list[list[float]]:
+        def embed_batch(self, texts: list[str], memory_action: object = None) -> list[list[float]]:
             return [self.embed(text) for text in texts]
 
     factory.EmbedderFactory.create = classmethod(lambda *_, **__: Counting())

@@ -43,6 +43,7 @@ from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
 from memory.transfer import faults
+from state.json_values import JsonObject
 from storage.engine import Home, open_home
 
 SHARED = Scope(user="together")
@@ -323,7 +324,7 @@ def together(folder: Path, writers: int, size: int, seconds: float) -> dict[str,
     return result
 
 
-def delays(name: str, observed: Sequence[dict[str, Any]], did: str, saw: str) -> dict[str, float]:
+def delays(name: str, observed: Sequence[JsonObject], did: str, saw: str) -> dict[str, float]:
     """Return how long it took until others saw what a writer did; late: more than MARKER_S or never."""
     took = [
         max(

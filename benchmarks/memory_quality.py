@@ -24,7 +24,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,6 +33,7 @@ from memory.ranking import Weights
 from memory.recall import Recall, Search
 from memory.record import Draft, Scope
 from memory.records import Records
+from state.json_values import JsonObject
 from storage.engine import open_home
 
 DEPTH = 20
@@ -60,7 +60,7 @@ class Corpus:
     """Documents of one scope, and questions with the ids of their evidence."""
 
     name: str
-    documents: list[dict[str, Any]]
+    documents: list[JsonObject]
     questions: list[tuple[str, list[str]]] = field(default_factory=list)
 
 
@@ -108,7 +108,7 @@ def show(name: str, corpora: Sequence[Corpus], most: int) -> None:
     row("hashed vectors (384) alone", hashed(corpora, asked), float("nan"))
 
 
-def draft(document: dict[str, Any], number: int) -> Draft:
+def draft(document: JsonObject, number: int) -> Draft:
     """Return a document as a memory."""
     return Draft(
         text=document["text"], cause=document["id"], scope=Scope(project=str(number)),

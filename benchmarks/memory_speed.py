@@ -194,10 +194,10 @@ class Mem0:
             def __init__(self) -> None:
                 self.config = None
 
-            def embed(self, text: str, memory_action: Any = None) -> list[float]:
+            def embed(self, text: str, memory_action: object = None) -> list[float]:
                 return vector(text)
 
-            def embed_batch(self, texts: list[str], memory_action: Any = None) -> list[list[float]]:
+            def embed_batch(self, texts: list[str], memory_action: object = None) -> list[list[float]]:
                 return [vector(text) for text in texts]
 
         factory.EmbedderFactory.create = classmethod(lambda cls, *a, **k: Hashed())

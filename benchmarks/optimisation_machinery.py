@@ -43,17 +43,18 @@ from runtime.build import Services, open_services
 from runtime.context import BatchResult
 from runtime.settings import load_settings
 from state.episode import EpisodeSpec
+from state.json_values import JsonObject
 from state.optimization import OptimizationState, Tally, Trial
 from storage.engine import open_home
 from tasks.load import load_tasks
 from telemetry.events import Event, Sink, ignore
 
-PLANTED: dict[str, Any] = {
+PLANTED: JsonObject = {
     "proposers": ["benchmarks.planted:propose_rule", "drop_lines"], "gate_cap": 240, "iterations": 200, "patience": 12,
 }  # fmt: skip
 ROLLOUT_S = 0.005  # of a rollout of `kills`
 PROOF = 20  # rollouts that are waited for after a kill
-COST: dict[str, Any] = {"proposers": ["benchmarks.optimisation_machinery:propose_anything"], "patience": 1_000_000}
+COST: JsonObject = {"proposers": ["benchmarks.optimisation_machinery:propose_anything"], "patience": 1_000_000}
 
 
 def propose_anything(request: Request) -> dict[str, str]:
@@ -63,7 +64,7 @@ def propose_anything(request: Request) -> dict[str, str]:
 
 @contextmanager
 def opened(
-    folder: Path, optimiser: dict[str, Any], seed: int, *, shuffled: bool = False, events: Sink = ignore
+    folder: Path, optimiser: JsonObject, seed: int, *, shuffled: bool = False, events: Sink = ignore
 ) -> Iterator[tuple[OptimisationRun, PlantedRunner, Services]]:
     """Open an optimisation of 240 train, 100 validation and 100 test tasks in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -281,7 +282,7 @@ def _child(folder: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-m", "benchmarks.optimisation_machinery", "once", str(folder)])
 
 
-def _pool(folder: Path) -> dict[str, Any]:
+def _pool(folder: Path) -> JsonObject:
     """Run to the end in this process, one rollout after the other, and return what it ended with, but for times."""
     with opened(folder, {**PLANTED, "iterations": 25}, 3) as (run, runner, _services):
 

@@ -16,17 +16,17 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from batch.statistics import wilson
 from runtime.proposing import Program, passing
 from sandbox.local import LocalSandbox
 from sandbox.protocol import Job, Limits
+from state.json_values import JsonObject
 from state.task import Task
 from tasks.load import load_tasks
 
 
-def ratchet(*arguments: str) -> list[dict[str, Any]]:
+def ratchet(*arguments: str) -> list[JsonObject]:
     """Run the command line and return its JSON lines. Raises CalledProcessError when it could not do its work."""
     command = [sys.executable, "-m", "cli", *arguments, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

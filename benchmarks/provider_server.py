@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from random import Random
-from typing import Any
 
 from benchmarks.loopback_model import LoopbackModel, QuietServer
+from state.json_values import JsonObject, JsonValue
 
 FAULTS = (
     "429 seconds", "429 date", "500", "529", "disconnect", "disconnect midway", "stall", "truncated", "corrupt"
@@ -61,7 +61,7 @@ class ProviderServer:
         """Return what to give as base URL for `openai` or `anthropic`."""
         return f"{self.address}/v1" if provider == "openai" else self.address
 
-    def reply(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
+    def reply(self, handler: BaseHTTPRequestHandler, body: JsonObject) -> None:
         """Answer one request, or fail at it."""
         protocol = "anthropic" if handler.path.endswith("/messages") else "openai"
         prompt = _text(body["messages"][-1]["content"])
@@ -107,7 +107,7 @@ class ProviderServer:
         return draw.choice(self._faults) if draw.random() < self._share else ""
 
 
-def _text(content: Any) -> str:
+def _text(content: JsonValue) -> str:
     return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
@@ -123,7 +123,7 @@ def _refuse(handler: BaseHTTPRequestHandler, fault: str, protocol: str) -> None:
     _finish(handler, raw, "application/json", len(raw))
 
 
-def _send(handler: BaseHTTPRequestHandler, answer: dict[str, Any], fault: str) -> None:
+def _send(handler: BaseHTTPRequestHandler, answer: JsonObject, fault: str) -> None:
     raw = json.dumps(answer).encode()
     length = len(raw)
     if fault in ("truncated", "disconnect midway"):  # fewer bytes than announced
@@ -142,7 +142,7 @@ def _finish(handler: BaseHTTPRequestHandler, raw: bytes, kind: str, length: int)
     handler.wfile.write(raw)
 
 
-def _stream(handler: BaseHTTPRequestHandler, protocol: str, answer: dict[str, Any], fault: str) -> None:
+def _stream(handler: BaseHTTPRequestHandler, protocol: str, answer: JsonObject, fault: str) -> None:
     """Stream an answer; a fault sets in after half of it."""
     events = _openai_events(answer) if protocol == "openai" else _anthropic_events(answer)
     handler.send_response(200)
@@ -167,10 +167,10 @@ def _pieces(text: str) -> list[str]:
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
-def _openai_events(answer: dict[str, Any]) -> list[str]:
+def _openai_events(answer: JsonObject) -> list[str]:
     shared = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": answer["model"]}
     text = answer["choices"][0]["message"]["content"]
-    chunks: list[dict[str, Any]] = [
+    chunks: list[JsonObject] = [
         {**shared, "choices": [{"index": 0, "delta": {"role": "assistant", "content": piece}, "finish_reason": None}]}
         for piece in _pieces(text)
     ]
@@ -179,7 +179,7 @@ def _openai_events(answer: dict[str, Any]) -> list[str]:
     return [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks] + ["data: [DONE]\n\n"]
 
 
-def _anthropic(answer: dict[str, Any]) -> dict[str, Any]:
+def _anthropic(answer: JsonObject) -> JsonObject:
     usage = answer["usage"]
     return {
         "id": "msg", "type": "message", "role": "assistant", "model": answer["model"], "stop_sequence": None,
@@ -188,10 +188,10 @@ def _anthropic(answer: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _anthropic_events(answer: dict[str, Any]) -> list[str]:
+def _anthropic_events(answer: JsonObject) -> list[str]:
     message = _anthropic(answer)
     begun = {**message, "content": [], "stop_reason": None, "usage": {**message["usage"], "output_tokens": 1}}
-    events: list[dict[str, Any]] = [
+    events: list[JsonObject] = [
         {"type": "message_start", "message": begun},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
     ]

@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 
@@ -27,6 +26,7 @@ from benchmarks.kills import TIMES
 from benchmarks.loopback_model import LoopbackModel, write_tasks
 from benchmarks.postgres import Server
 from storage.engine import Home, open_home
+from storage.rows import Cell
 from storage.tables import episodes, failures
 
 ACTOR = b"ray::EpisodeActor"
@@ -59,7 +59,7 @@ def actors_of(process: int) -> list[int]:
     return sorted(pid for pid, title in titles.items() if title.startswith(ACTOR) and descends(pid))
 
 
-def rows_of(home: Home) -> list[dict[str, Any]]:
+def rows_of(home: Home) -> list[dict[str, Cell]]:
     """Return the ledger without its times, by episode id."""
     with home.reading() as connection:
         rows = connection.execute(select(episodes).order_by(episodes.c.episode_id)).mappings().all()

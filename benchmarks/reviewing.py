@@ -14,13 +14,13 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from models.offline.chat import OfflineChatModel
 from models.offline.pool import close_pools
 from prompts.registry import shipped_prompt_set
 from prompts.reviews import Said, review_in, review_messages
 from rewards.static import findings_in
+from state.json_values import JsonObject
 from state.task import view_of
 from tasks.load import load_tasks
 
@@ -68,7 +68,7 @@ def main() -> None:
     rows = [row for row in lines if row["run"] <= options.runs]
     model = OfflineChatModel(workers=2)
 
-    def reviewed(row: dict[str, Any]) -> Said:
+    def reviewed(row: JsonObject) -> Said:
         task = tasks[row["task_id"]]
         findings = findings_in(row["solution"], task["entry_point"])
         messages = review_messages(shipped_prompt_set(), view_of(task), row["solution"], findings, "")
@@ -84,7 +84,7 @@ def main() -> None:
     print(f"{cpu_s / len(rows):.2f} CPU seconds per review")
 
 
-def show(rows: Sequence[dict[str, Any]], said: Sequence[Said]) -> None:
+def show(rows: Sequence[JsonObject], said: Sequence[Said]) -> None:
     """Print how well the scores tell right programs from wrong ones."""
     scored = [(row["task_id"], bool(row["passed"]), one.score) for row, one in zip(rows, said, strict=True)]
     fitting = [row for row, one in zip(scored, said, strict=True) if one.score > 0]

@@ -6,14 +6,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from sqlalchemy import delete, select
 
 from checkpoints.history import waiting_nodes
-from checkpoints.savers import Saver
+from checkpoints.savers import AnySaver, Saver
 from storage.engine import Home, vacuum
 from storage.sealing import holds_text
 from storage.tables import contents, metadata
@@ -84,7 +82,7 @@ def written_at(checkpoint_id: str) -> float:
     return int(digits[:12] + digits[13:16], 16) / 1e7 - UUID_EPOCH_S
 
 
-def is_finished(saver: BaseCheckpointSaver[Any], thread_id: str) -> bool:
+def is_finished(saver: AnySaver, thread_id: str) -> bool:
     """Tell whether a thread has come to its end: nothing waits in its last checkpoint."""
     last = saver.get_tuple({"configurable": {"thread_id": thread_id}})
     return last is None or not (waiting_nodes(last) or "__start__" in last.checkpoint["channel_values"])
@@ -107,7 +105,7 @@ def give_back_space(saver: Saver, home: Home) -> None:
     return None
 
 
-def addresses_in(saver: BaseCheckpointSaver[Any], thread_id: str) -> set[str]:
+def addresses_in(saver: AnySaver, thread_id: str) -> set[str]:
     """Return everything in a thread's checkpoints and writes that may be the address of a text."""
     found: set[str] = set()
     for point in list(saver.list({"configurable": {"thread_id": thread_id}})):

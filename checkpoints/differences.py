@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+
+from state.json_values import JsonValue
 
 # What legitimately differs when the same node runs again: measured, not computed. By name, wherever it stands.
 MEASURED: dict[str, str] = {
@@ -30,16 +31,16 @@ class Difference:
 
     path: str
     """Such as "attempts.0.report.passed"."""
-    recorded: Any
-    replayed: Any
+    recorded: JsonValue
+    replayed: JsonValue
 
 
-def differences(recorded: Any, replayed: Any, excluded: Collection[str] = MEASURED) -> list[Difference]:
+def differences(recorded: JsonValue, replayed: JsonValue, excluded: Collection[str] = MEASURED) -> list[Difference]:
     """Return every leaf at which two JSON values differ, in the order of the first; names in `excluded` are skipped."""
     return list(_walk(recorded, replayed, excluded, ""))
 
 
-def _walk(one: Any, two: Any, excluded: Collection[str], path: str) -> Iterator[Difference]:
+def _walk(one: JsonValue, two: JsonValue, excluded: Collection[str], path: str) -> Iterator[Difference]:
     if isinstance(one, dict) and isinstance(two, dict):
         for name in dict.fromkeys([*one, *two]):
             if name not in excluded:

@@ -1,20 +1,22 @@
 """A thread's checkpoints in the order they were written, and copies of them."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, CheckpointTuple
+from langgraph.checkpoint.base import Checkpoint, CheckpointTuple
 
-from checkpoints.savers import PLAIN
+from checkpoints.joining import Write
+from checkpoints.savers import PLAIN, AnySaver
 from state.errors import SetupError
+from state.json_values import JsonMapping, JsonObject
 
 BRANCH = "branch:to:"  # how LangGraph names the channel that starts a node
 RESUME = "__resume__"  # how it names the write that holds a human's answer
 
 
-def history(saver: BaseCheckpointSaver[Any], thread_id: str) -> list[CheckpointTuple]:
+def history(saver: AnySaver, thread_id: str) -> list[CheckpointTuple]:
     """Return the checkpoints that led to a thread's head, the first one first; [] when there is no such thread."""
     config: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
     saved = list(saver.list(config))  # read at once: the saver is locked while it is iterated
@@ -38,9 +40,9 @@ def is_step(point: CheckpointTuple) -> bool:
     return point.metadata.get("source") == "loop" and point.metadata.get("step", 0) > 0
 
 
-def values_of(point: CheckpointTuple) -> dict[str, Any]:
+def values_of(point: CheckpointTuple) -> JsonObject:
     """Return the state in a checkpoint: its channels, without LangGraph's own."""
-    values: Mapping[str, Any] = point.checkpoint["channel_values"]
+    values: JsonMapping = point.checkpoint["channel_values"]
     return {name: value for name, value in values.items() if not name.startswith((BRANCH, "__"))}
 
 
@@ -67,25 +69,25 @@ def point_before(points: Sequence[CheckpointTuple], node: str) -> CheckpointTupl
 
 
 def copy_point(
-    saver: BaseCheckpointSaver[Any],
+    saver: AnySaver,
     point: CheckpointTuple,
     thread_id: str,
     *,
     parent: str | None,
     writes: Collection[str] | None = None,
-    metadata: Mapping[str, Any] | None = None,
+    metadata: JsonMapping | None = None,
 ) -> None:
     """Write a checkpoint to another thread, under its own id.
 
     parent: id of the checkpoint before it. writes: names of pending writes that go with it; None: all, which makes
     the nodes that wrote them count as done. metadata: what to add to the checkpoint's.
     """
-    place: dict[str, Any] = {"thread_id": thread_id, "checkpoint_ns": ""}
+    place: JsonObject = {"thread_id": thread_id, "checkpoint_ns": ""}
     config: RunnableConfig = {"configurable": place | ({"checkpoint_id": parent} if parent else {})}
     checkpoint: Checkpoint = point.checkpoint
     about: Any = {**point.metadata, **(metadata or {})}
     written = saver.put(config, checkpoint, about, checkpoint["channel_versions"])
-    by_task: dict[str, list[tuple[str, Any]]] = {}
+    by_task: dict[str, list[Write]] = {}
     for task_id, channel, value in point.pending_writes or []:
         if writes is None or channel in writes:
             by_task.setdefault(task_id, []).append((channel, value))
@@ -93,15 +95,13 @@ def copy_point(
         saver.put_writes(written, pending, task_id)
 
 
-def copy_thread(
-    source: BaseCheckpointSaver[Any], target: BaseCheckpointSaver[Any], thread_id: str, new_thread_id: str
-) -> None:
+def copy_thread(source: AnySaver, target: AnySaver, thread_id: str, new_thread_id: str) -> None:
     """Copy a whole thread, pending writes included; the source is only read."""
     _copy_chain(target, history(source, thread_id), new_thread_id)
 
 
 def copy_until(
-    saver: BaseCheckpointSaver[Any],
+    saver: AnySaver,
     points: Sequence[CheckpointTuple],
     last: CheckpointTuple,
     new_thread_id: str,
@@ -113,14 +113,14 @@ def copy_until(
     copy_point(saver, last, new_thread_id, parent=parent, writes=())
 
 
-def _copy_chain(saver: BaseCheckpointSaver[Any], points: Sequence[CheckpointTuple], thread_id: str) -> None:
+def _copy_chain(saver: AnySaver, points: Sequence[CheckpointTuple], thread_id: str) -> None:
     parent = None
     for point in points:
         copy_point(saver, point, thread_id, parent=parent)
         parent = point.checkpoint["id"]
 
 
-def fingerprint(saver: BaseCheckpointSaver[Any], thread_id: str) -> str:
+def fingerprint(saver: AnySaver, thread_id: str) -> str:
     """Return a digest of every byte of a thread's checkpoints and writes: equal before and after means untouched."""
     found = hashlib.sha256()
     for point in saver.list({"configurable": {"thread_id": thread_id}}):

@@ -8,21 +8,26 @@ no other node's work waits meanwhile.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from state.json_values import JsonValue
+
 _NO_TASK = "00000000-0000-0000-0000-000000000000"  # LangGraph's name for what comes from outside, such as an answer
+
+Write: TypeAlias = tuple[str, JsonValue]
+"""A channel and what a node puts into it."""
 
 
 class Written(NamedTuple):
     """What a node wrote: the arguments of LangGraph's `put_writes`."""
 
     config: RunnableConfig
-    writes: Sequence[tuple[str, Any]]
+    writes: Sequence[Write]
     task_id: str
     task_path: str
 
@@ -55,9 +60,7 @@ class Joins(BaseCheckpointSaver[str]):
 
     waiting: Waiting
 
-    def put_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
+    def put_writes(self, config: RunnableConfig, writes: Sequence[Write], task_id: str, task_path: str = "") -> None:
         """Save what a node wrote: together with the checkpoint that follows, where one does."""
         written = Written(config, writes, task_id, task_path)
         if written.can_wait:

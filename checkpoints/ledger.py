@@ -13,6 +13,7 @@ from state.periodic import CareCounts
 from storage.contents import canonical
 from storage.engine import Home, insert_new
 from storage.prepared import Prepared
+from storage.rows import Cell
 from storage.tables import care_rounds, episodes, failures, forks, run_episodes, runs
 from storage.traces import trace_counts
 from storage.usage import Use, use_of
@@ -240,11 +241,11 @@ def _numbered(episode_ids: Sequence[str]) -> dict[str, str]:
     return {f"id_{n}": one for n, one in enumerate([*episode_ids, *[""] * missing])}
 
 
-def _place(run_id: str, phase: str, episode_id: str, position: int, *, reused: int) -> dict[str, Any]:
+def _place(run_id: str, phase: str, episode_id: str, position: int, *, reused: int) -> dict[str, Cell]:
     return {"run_id": run_id, "phase": phase, "episode_id": episode_id, "position": position, "reused": reused}
 
 
-def _episode(columns: Iterable[tuple[str, Any]]) -> FinishedEpisode:
+def _episode(columns: Iterable[tuple[str, Cell]]) -> FinishedEpisode:
     values = {name: value for name, value in columns if name in _COLUMNS}
     return FinishedEpisode(**{**values, **{name: json.loads(values[name]) for name in JSON_COLUMNS}})  # type: ignore[typeddict-item]
 

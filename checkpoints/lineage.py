@@ -1,15 +1,17 @@
 """Which thread branched from which: the table of forks, and the copying that makes one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.base.id import uuid6
 from sqlalchemy import Row, or_, select
 
 from checkpoints.history import copy_point, copy_until
+from checkpoints.savers import AnySaver
+from state.json_values import JsonMapping, JsonObject
 from storage.contents import canonical
 from storage.engine import Home, insert_new
 from storage.tables import forks
@@ -22,7 +24,7 @@ class ForkRow(TypedDict):
     parent: str  # thread that it branched from
     checkpoint_id: str
     node: str  # the first that ran again
-    changes: dict[str, Any]  # what was changed, addresses in place of texts
+    changes: JsonObject  # what was changed, addresses in place of texts
     teaches: int  # 0 or 1
     created_at: float
 
@@ -68,11 +70,11 @@ class Lineage:
 
 
 def branch(
-    saver: BaseCheckpointSaver[Any],
+    saver: AnySaver,
     points: Sequence[CheckpointTuple],
     at: CheckpointTuple,
     new_thread_id: str,
-    values: Mapping[str, Any],
+    values: JsonMapping,
 ) -> None:
     """Copy a thread up to one of its checkpoints, and put a checkpoint with other values on top.
 

@@ -2,12 +2,12 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
 from itertools import islice
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 from sqlalchemy import bindparam, select
 
+from state.json_values import JsonMapping, JsonObject
 from storage.contents import canonical
 from storage.engine import Home, insert_new
 from storage.prepared import Prepared
@@ -30,7 +30,7 @@ class Refused:
         self._first: dict[str, int] = {}
         self._of_parent: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
 
-    def add(self, iteration: int, record: Mapping[str, Any]) -> None:
+    def add(self, iteration: int, record: JsonMapping) -> None:
         """Take what was noted of an iteration; they come in order, and what has been taken may come again."""
         if record["decision"] == "reject" and iteration not in self._iterations:
             self._iterations.add(iteration)
@@ -71,7 +71,7 @@ class OptimisationLog:
         self._home = home
         self._refused: dict[str, Refused] = {}
 
-    def note(self, optimisation: str, iteration: int, kind: StepKind, record: dict[str, Any]) -> None:
+    def note(self, optimisation: str, iteration: int, kind: StepKind, record: JsonObject) -> None:
         """Keep what happened in an iteration."""
         row = {"optimisation": optimisation, "iteration": iteration, "kind": kind, "record": canonical(record)}
         with self._home.writing() as connection:
@@ -88,7 +88,7 @@ class OptimisationLog:
                     refused.add(iteration, record)
         return self._refused[optimisation]
 
-    def steps(self, optimisation: str) -> list[tuple[int, StepKind, dict[str, Any]]]:
+    def steps(self, optimisation: str) -> list[tuple[int, StepKind, JsonObject]]:
         """Return everything that was noted, in order."""
         c = optimisation_steps.c
         order = (c.iteration, c.kind.desc())  # "iteration" before "end"

@@ -1,6 +1,6 @@
 """Checkpoints in the home's PostgreSQL database: connections of their own, since their commits may be lazy."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool
 
 from checkpoints.joining import Joins, Waiting
 from state.errors import LostConnectionError
+from state.json_values import JsonMapping, JsonObject
 from storage.engine import RESTART_S, Home, lock_key
 from storage.postgres import POOL_SIZE, connect, prepare
 
@@ -79,13 +80,13 @@ class WholeSaver(Joins, PostgresSaver):
             yield cursor
 
     def _dump_blobs(
-        self, thread_id: str, checkpoint_ns: str, values: dict[str, Any], versions: ChannelVersions
+        self, thread_id: str, checkpoint_ns: str, values: JsonObject, versions: ChannelVersions
     ) -> list[tuple[str, str, str, str, str, bytes | None]]:
         plain = {name: value.value if isinstance(value, _Kept) else value for name, value in values.items()}
         return super()._dump_blobs(thread_id, checkpoint_ns, plain, versions)
 
 
-def _refuse_orphan(connection: psycopg.Connection[Any], place: Mapping[str, Any]) -> None:
+def _refuse_orphan(connection: psycopg.Connection[Any], place: JsonMapping) -> None:
     parent = place.get("checkpoint_id")
     if parent is None:
         return

@@ -2,15 +2,17 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Any, LiteralString
+from collections.abc import Callable, Iterable, Sequence
+from typing import LiteralString
 
 import ormsgpack
 
 from checkpoints.savers import BUSY_TIMEOUT_S, CHECKPOINT_FILE, TABLES, checkpoint_pool
 from state.errors import TransientError
+from state.json_values import JsonValue
 from storage.engine import Home, rewrite
 from storage.redaction import forms_of, redacted
+from storage.rows import Cell, RawRow
 from storage.sealing import Seal
 
 # (table, key, column of the encoding, column of the bytes)
@@ -75,7 +77,7 @@ def _redact_tables(home: Home, texts: Sequence[str]) -> int:
     with home.writing() as connection:
         connection.exec_driver_sql(f"LOCK TABLE {', '.join(TABLES)} IN SHARE ROW EXCLUSIVE MODE")
         for read, write in _POSTGRES:
-            rows: Any = connection.exec_driver_sql(read)
+            rows: Iterable[RawRow] = connection.exec_driver_sql(read)
             opened = ((place, kind, _opened(home.seal, kind, stored)) for place, kind, stored in rows)
             for place, kind, stored in [row for row in opened if any(form in row[2] for form in forms)]:
                 connection.exec_driver_sql(write, (_clean(home.seal, kind, stored, texts), place))
@@ -102,7 +104,7 @@ def _forms(texts: Sequence[str]) -> list[bytes]:
     return [form.encode("utf-8", "surrogatepass") for one in texts for form in forms_of(one)]
 
 
-def _opened(seal: Seal | None, kind: str, stored: Any) -> bytes:
+def _opened(seal: Seal | None, kind: str, stored: Cell) -> bytes:
     """Return what was serialised, decrypted where it is encrypted."""
     _, encrypted, cipher = str(kind).partition("+")
     return _bytes(stored) if seal is None or not encrypted else seal.decrypt(cipher, _bytes(stored))
@@ -115,7 +117,7 @@ def _clean(seal: Seal | None, kind: str, opened: bytes, texts: Sequence[str]) ->
     return clean if seal is None or not encrypted else seal.encrypt(clean)[1]
 
 
-def _bytes(stored: Any) -> bytes:
+def _bytes(stored: Cell) -> bytes:
     return stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else bytes(stored or b"")
 
 
@@ -143,7 +145,7 @@ def _plain(stored: bytes, texts: Sequence[str]) -> bytes:
 _ENCODINGS: dict[str, Callable[[bytes, Sequence[str]], bytes]] = {"msgpack": _msgpack, "json": _json}
 
 
-def _walked(value: Any, texts: Sequence[str]) -> Any:
+def _walked(value: JsonValue, texts: Sequence[str]) -> JsonValue:
     """Return a value of dicts and lists with every text in it redacted, keys included."""
     if isinstance(value, str):
         return redacted(value, texts)

@@ -12,12 +12,13 @@ from itertools import pairwise
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import StateGraph
 
 from checkpoints.differences import MEASURED, Difference, differences
 from checkpoints.history import RESUME, copy_point, history, is_step, values_of, waiting_nodes
+from checkpoints.savers import AnySaver
+from checkpoints.threads import AnyGraph
 from state.errors import SetupError
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,8 @@ class ThreadReplay:
 
 
 def replay_thread(
-    graph: StateGraph[Any, Any, Any, Any],
-    saver: BaseCheckpointSaver[Any],
+    graph: AnyGraph,
+    saver: AnySaver,
     thread_id: str,
     context_of: ContextOf,
     excluded: Collection[str] = MEASURED,
@@ -83,7 +84,7 @@ def replay_thread(
 class _Player:
     """Executes single steps of a thread on copies in memory."""
 
-    def __init__(self, graph: StateGraph[Any, Any, Any, Any], thread_id: str, excluded: Collection[str]) -> None:
+    def __init__(self, graph: AnyGraph, thread_id: str, excluded: Collection[str]) -> None:
         self._copies = InMemorySaver()
         self._graph = graph.compile(checkpointer=self._copies)
         self._thread_id = thread_id

@@ -3,6 +3,7 @@
 import sqlite3
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -19,6 +20,8 @@ CHECKPOINT_FILE = "checkpoints.db"
 TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")  # of LangGraph, on PostgreSQL
 
 Saver: TypeAlias = Union[JoiningSqliteSaver, "WholeSaver"]
+AnySaver: TypeAlias = BaseCheckpointSaver[Any]
+"""A saver of LangGraph's, whatever it numbers the versions of channels with."""
 
 
 class StrictlyEncrypted(EncryptedSerializer):

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.checkpoint.base import CheckpointTuple
 
 from checkpoints.history import history, is_step, waiting_nodes
+from checkpoints.savers import AnySaver
 from state.episode import Attempt, EpisodeState
 from state.message import Message
 from state.verdict import Verdict
@@ -51,7 +52,7 @@ class EpisodeStory:
     stages: list[Stage]
 
 
-def episode_story(saver: BaseCheckpointSaver[Any], contents: ContentStore, thread_id: str) -> EpisodeStory | None:
+def episode_story(saver: AnySaver, contents: ContentStore, thread_id: str) -> EpisodeStory | None:
     """Return what a thread's checkpoints tell, or None when there is no such thread."""
     found = episode_course(saver, thread_id)
     if found is None:
@@ -61,7 +62,7 @@ def episode_story(saver: BaseCheckpointSaver[Any], contents: ContentStore, threa
     return EpisodeStory(state=state, attempts=attempts, stages=stages)
 
 
-def episode_course(saver: BaseCheckpointSaver[Any], thread_id: str) -> tuple[EpisodeState, list[Stage]] | None:
+def episode_course(saver: AnySaver, thread_id: str) -> tuple[EpisodeState, list[Stage]] | None:
     """Return the latest state of a thread and the nodes that led to it, or None when there is no such thread."""
     saved = history(saver, thread_id)
     if not saved:

@@ -1,18 +1,24 @@
 """Drive a LangGraph thread to its end, whether it is new, half done or finished."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.graph.state import CompiledStateGraph
+from langgraph.graph.state import CompiledStateGraph, StateGraph
 from langgraph.runtime import RunControl
 from langgraph.types import Command, Durability
 
 from state.errors import SetupError, WaitingError
+from state.json_values import JsonMapping, JsonObject
 
 DURABILITY: Durability = "sync"  # a kill re-runs at most the one node that was under way
 RECURSION_LIMIT = 200
+
+AnyGraph: TypeAlias = StateGraph[Any, Any, Any, Any]
+"""A graph of any state and context, not compiled yet."""
+AnyCompiledGraph: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
+"""A graph of any state and context that can run."""
 
 
 def thread_config(thread_id: str, graph_version: str, recursion_limit: int = RECURSION_LIMIT) -> RunnableConfig:
@@ -30,14 +36,14 @@ def no_answer(_thread_id: str) -> None:
 
 
 def drive(
-    graph: CompiledStateGraph[Any, Any, Any, Any],
+    graph: AnyCompiledGraph,
     config: RunnableConfig,
-    start: dict[str, Any],
+    start: JsonObject,
     context: Any,
     control: RunControl | None = None,
     *,
     answer_to: Callable[[str], Any] = no_answer,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Start the thread, or continue it where it stopped, and return its final state. A finished thread is only read.
 
     answer_to: what a person answered to the thread of that id, None while they have not; asked when it waits for one.
@@ -64,7 +70,7 @@ def drive(
         step = Command(resume=answer)
 
 
-def _refuse_other_version(config: RunnableConfig, metadata: Mapping[str, Any]) -> None:
+def _refuse_other_version(config: RunnableConfig, metadata: JsonMapping) -> None:
     wanted = config["metadata"]["graph_version"]
     found = metadata.get("graph_version", wanted)
     if found != wanted:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cli.show import opened_home
 from memory.embedders import embedder_named
@@ -17,6 +16,7 @@ from memory.records import Records
 from runtime.homes import home_of
 from runtime.settings import load_settings
 from state.errors import SetupError
+from state.json_values import JsonObject, JsonValue
 from storage.engine import Home
 
 _FILTER = re.compile(r"\s*([\w.-]+)\s*(!=|>=|<=|=|>|<|~)\s*(.*)", re.DOTALL)
@@ -71,13 +71,13 @@ def opened_memory(home: Path | None, *, make: bool = False) -> Iterator[OpenMemo
             recall.close()
 
 
-def filters_of(given: Sequence[str]) -> dict[str, Any]:
+def filters_of(given: Sequence[str]) -> JsonObject:
     """Return filters as the memory takes them; raises SetupError for one that cannot be read."""
     parts = [_filter_of(one) for one in given]
     return {"AND": parts} if parts else {}
 
 
-def pairs_of(given: Sequence[str]) -> dict[str, Any]:
+def pairs_of(given: Sequence[str]) -> JsonObject:
     """Return FIELD=VALUE pairs; values that are JSON are taken as such."""
     pairs = {}
     for one in given:
@@ -88,10 +88,10 @@ def pairs_of(given: Sequence[str]) -> dict[str, Any]:
     return pairs
 
 
-def _filter_of(text: str) -> dict[str, Any]:
+def _filter_of(text: str) -> JsonObject:
     if text.lstrip().startswith("{"):
         try:
-            loaded: dict[str, Any] = json.loads(text)
+            loaded: JsonObject = json.loads(text)
         except ValueError as error:
             raise SetupError(f"filter {text!r} is no JSON: {error}") from error
         return loaded
@@ -105,7 +105,7 @@ def _filter_of(text: str) -> dict[str, Any]:
     return {name: {_OPERATORS[sign]: value if sign == "~" else _value_of(value)}}
 
 
-def _value_of(text: str) -> Any:
+def _value_of(text: str) -> JsonValue:
     try:
         return json.loads(text)
     except ValueError:

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.syntax import Syntax
 from rich.table import Table
@@ -21,6 +20,7 @@ from memory.recall import Search
 from memory.record import KINDS, Record, Scope
 from memory.transfer import faults
 from state.errors import SetupError
+from state.json_values import JsonObject, JsonValue
 
 SHOWN_ID = 12  # characters: enough to name a memory
 SHOWN_TEXT = 300  # characters of a text
@@ -202,7 +202,7 @@ def _nothing(memory: OpenMemory, scope: Scope, what: str) -> str:
     return f"{what} among the {sum(here.values())} memories in {scope}{where}"
 
 
-def _plain(record: Record) -> dict[str, Any]:
+def _plain(record: Record) -> JsonObject:
     named = {name: getattr(record, name) for name in Record.__dataclass_fields__}
     return {**named, "attributes": dict(record.attributes), "scope": record.scope.named()}
 
@@ -252,5 +252,5 @@ def _size(size_bytes: int) -> str:
     return f"{size_bytes / 2**20:.1f} MiB" if size_bytes >= 2**20 else f"{size_bytes / 1024:.0f} KiB"
 
 
-def _json(value: Any) -> str:
+def _json(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False)

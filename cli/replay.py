@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.syntax import Syntax
@@ -13,6 +12,7 @@ from rich.text import Text
 from checkpoints.replay import ThreadReplay
 from cli.run import drive_run
 from cli.tables import home_option, stdout_console
+from state.json_values import JsonObject
 from workbench.bench import Workbench
 from workbench.compare import EpisodeComparison, RunComparison, compare
 from workbench.fork import Changes, fork
@@ -101,7 +101,7 @@ def _print_comparison(found: EpisodeComparison | RunComparison, *, as_json: bool
         _print_runs(stdout_console(), found)
 
 
-def comparison_as_json(found: EpisodeComparison | RunComparison) -> dict[str, Any]:
+def comparison_as_json(found: EpisodeComparison | RunComparison) -> JsonObject:
     """Return a comparison as JSON values."""
     if isinstance(found, EpisodeComparison):
         sides = {"first": found.first.thread_id, "second": found.second.thread_id}

@@ -19,6 +19,7 @@ from nodes.run_episodes import run_episodes
 from nodes.supervise import supervise
 from runtime.context import Context
 from runtime.episodes import horizon_at
+from state.json_values import JsonObject
 from state.learning import LearningState, Progress, RunRef
 from state.ledger import RunRow
 from state.optimization import OptimizationRef
@@ -147,8 +148,8 @@ def tend_memory(state: PeriodicReads, runtime: Runtime[Context]) -> TendMemoryWr
 
 
 def _period(
-    graph: StateGraph[Any, Context, Any, Any], name: str, state: PeriodicReads, start: dict[str, Any], context: Context
-) -> dict[str, Any]:
+    graph: StateGraph[Any, Context, Any, Any], name: str, state: PeriodicReads, start: JsonObject, context: Context
+) -> JsonObject:
     """Drive a periodic graph to its end: a thread of its own, so that it is continued and read by itself.
 
     Apart from the node that it is started by: LangGraph would take it for a part of that node's thread, and a question
@@ -158,7 +159,7 @@ def _period(
     config = thread_config(f"{run_id}:{name}:{period:06d}", graph_version(graph), STEPS_OF_A_PERIOD)
     compiled = graph.compile(checkpointer=context.checkpointer)
 
-    def apart() -> dict[str, Any]:
+    def apart() -> JsonObject:
         var_child_runnable_config.set(None)
         return drive(compiled, config, start, context, answer_to=context.questions.answer_to)
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, cast
 
-from langgraph.graph.state import CompiledStateGraph
-
+from checkpoints.threads import AnyCompiledGraph
 from graphs.episode import episode_graph
 from graphs.learning_loop import learning_loop_graph
 from runtime.build import open_services
@@ -44,12 +43,12 @@ def _context(model_name: str, home_folder: str) -> Context:
     return replace(context, run_episodes=partial(run_in_turn, context))
 
 
-def episode() -> CompiledStateGraph[Any, Any, Any, Any]:
+def episode() -> AnyCompiledGraph:
     """Return the episode graph. Its input: {"episode": …}, as `ratchet show EPISODE --json` prints it under "state"."""
     return episode_graph(StudioContext).compile(name="episode")
 
 
-def learning_loop() -> CompiledStateGraph[Any, Any, Any, Any]:
+def learning_loop() -> AnyCompiledGraph:
     """Return the learning loop. Its input: the first state of a run, as graphs.learning_loop.first_state makes it."""
     return learning_loop_graph(StudioContext).compile(name="learning_loop")
 

@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-from typing import Any
 
-from langgraph.graph import StateGraph
+from checkpoints.threads import AnyGraph
 
 
-def graph_version(graph: StateGraph[Any, Any, Any, Any]) -> str:
+def graph_version(graph: AnyGraph) -> str:
     """Return a digest of a graph's nodes, edges and channels: a thread begun by another version is not continued."""
     shape = {
         "nodes": sorted(graph.nodes),

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from state.json_values import JsonObject
+
 _PAGE = 100  # collections per call
 
 
@@ -34,7 +36,7 @@ def serve(client: Any, commands: TextIO, answers: TextIO) -> None:
 
     A collection is opened by "seq", which comes first. One that somebody deletes after that is not made again.
     """
-    opened: dict[str, Any] = {}
+    opened: JsonObject = {}
     for line in commands:
         command = json.loads(line)
         do, name = command["do"], command["collection"]
@@ -79,11 +81,11 @@ def _drop(client: Any, prefix: str) -> int:
     return len(doomed)
 
 
-def _seq(collection: Any, command: dict[str, Any]) -> int:
+def _seq(collection: Any, command: JsonObject) -> int:
     return int(collection.metadata["seq"])
 
 
-def _apply(collection: Any, command: dict[str, Any]) -> int:
+def _apply(collection: Any, command: JsonObject) -> int:
     """Take a stretch of the log: upserts, deletes, and only then how far that is."""
     if command["ids"]:
         rows = np.frombuffer(base64.b64decode(command["vectors"]), "<f4").reshape(len(command["ids"]), -1)
@@ -94,7 +96,7 @@ def _apply(collection: Any, command: dict[str, Any]) -> int:
     return int(command["seq"])
 
 
-def _nearest(collection: Any, command: dict[str, Any]) -> list[str]:
+def _nearest(collection: Any, command: JsonObject) -> list[str]:
     vector = np.frombuffer(base64.b64decode(command["vector"]), "<f4")
     found = collection.query(query_embeddings=[vector], n_results=command["limit"], include=[])
     return [str(one) for one in found["ids"][0]]

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.record import MemoryRefusedError
+from state.json_values import JsonMapping, JsonValue
 from storage.contents import canonical
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -50,7 +51,7 @@ class Attributes:
     def __init__(self) -> None:
         self._fields: dict[str, _Field] = {}
 
-    def append(self, row: int, values: Mapping[str, Any]) -> None:
+    def append(self, row: int, values: JsonMapping) -> None:
         """Take the values of the next record; rows come in rising order."""
         for name, value in values.items():
             column = self._fields.get(name) or self._fields.setdefault(name, _Field())
@@ -73,10 +74,10 @@ class _Field:
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
-        self._values: list[Any] = [None]
+        self._values: list[JsonValue] = [None]
         self._rows = array("i")
 
-    def append(self, row: int, value: Any) -> None:
+    def append(self, row: int, value: JsonValue) -> None:
         self._rows.extend([0] * (row - len(self._rows)))
         code = self._codes.setdefault(canonical(value), len(self._values))
         if code == len(self._values):
@@ -106,7 +107,7 @@ def _parsed_text(filters: str) -> Group:
     return _parsed(json.loads(filters))
 
 
-def _parsed(filters: Mapping[str, Any]) -> Group:
+def _parsed(filters: JsonMapping) -> Group:
     parts: list[Condition | Group] = []
     for name, value in filters.items():
         if name in ("AND", "OR", "NOT"):
@@ -116,14 +117,14 @@ def _parsed(filters: Mapping[str, Any]) -> Group:
     return Group(parts)
 
 
-def _group(name: str, value: Any) -> Group:
+def _group(name: str, value: JsonValue) -> Group:
     children = [value] if name == "NOT" and isinstance(value, Mapping) else value
     if not isinstance(children, list) or not all(isinstance(child, Mapping) for child in children):
         raise MemoryRefusedError(f"filter {name} takes a list of filters, got {value!r}")
     return Group([_parsed(child) for child in children], every=name == "AND", negated=name == "NOT")
 
 
-def _conditions(name: str, value: Any) -> list[Condition]:
+def _conditions(name: str, value: JsonValue) -> list[Condition]:
     if value == "*":
         return [Condition(name, lambda _: True, missing=False)]
     if not isinstance(value, Mapping):
@@ -131,7 +132,7 @@ def _conditions(name: str, value: Any) -> list[Condition]:
     return [_condition(name, operation, operand) for operation, operand in value.items()]
 
 
-def _condition(name: str, operation: str, operand: Any) -> Condition:
+def _condition(name: str, operation: str, operand: JsonValue) -> Condition:
     if operation not in _OPERATORS:
         raise MemoryRefusedError(f"no filter operator {operation!r} (field {name}); have: {', '.join(_OPERATORS)}")
     if operation in ("in", "nin") and not isinstance(operand, list | tuple):
@@ -140,25 +141,25 @@ def _condition(name: str, operation: str, operand: Any) -> Condition:
     return Condition(name, lambda value: compare(value, operand), missing=operation in ("ne", "nin"))
 
 
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def test(value: Any, operand: Any) -> bool:
+def _ordered(compare: Callable[[JsonValue, JsonValue], bool]) -> Callable[[JsonValue, JsonValue], bool]:
+    def test(value: JsonValue, operand: JsonValue) -> bool:
         numbers = isinstance(value, int | float) and isinstance(operand, int | float)
         return (numbers or (isinstance(value, str) and isinstance(operand, str))) and compare(value, operand)
 
     return test
 
 
-def _contains(value: Any, operand: Any) -> bool:
+def _contains(value: JsonValue, operand: JsonValue) -> bool:
     if isinstance(value, str):
         return isinstance(operand, str) and operand in value
     return isinstance(value, list | Mapping) and operand in value
 
 
-def _contains_folded(value: Any, operand: Any) -> bool:
+def _contains_folded(value: JsonValue, operand: JsonValue) -> bool:
     return isinstance(value, str) and isinstance(operand, str) and operand.casefold() in value.casefold()
 
 
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+_OPERATORS: dict[str, Callable[[JsonValue, JsonValue], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "in": lambda value, operand: value in operand,

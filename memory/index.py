@@ -24,6 +24,7 @@ from memory.titles import title_of
 from memory.words import indexed_text
 from state.memory_item import Horizon
 from storage.contents import digest_of
+from storage.rows import Cell, RowValues
 
 KEPT_VIEWS = 8  # one per run and kind of question that is under way in this process
 WORN_FROM = 2_000  # rows
@@ -180,7 +181,7 @@ class ScopeIndex:
                 view.snapshot = digest_of("\n".join(sorted(self._ids[row] for row in np.flatnonzero(view.visible))))
             return view.snapshot
 
-    def _take(self, row: Mapping[str, Any]) -> None:
+    def _take(self, row: RowValues) -> None:
         known = self._rows.get(row["memory_id"])
         if known is not None and self._columns[VERSION, known] != row["version"]:
             self._bury(row["memory_id"])
@@ -195,7 +196,7 @@ class ScopeIndex:
             row["hidden_seq"], self._number(row["hidden_run"]), row["hidden_batch"],
         )  # fmt: skip
 
-    def _append(self, row: Mapping[str, Any]) -> int:
+    def _append(self, row: RowValues) -> int:
         number = len(self._ids)
         if number == self._columns.shape[1]:
             self._columns = np.concatenate([self._columns, np.zeros_like(self._columns)], axis=1)
@@ -269,7 +270,7 @@ def _rows_before(events: Iterable[tuple[int, int, int]], start: int, ends: Mappi
     return [row - start for row, run, batch in events if row >= start and batch < ends.get(run, 0)]
 
 
-def _own_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+def _own_fields(row: RowValues) -> dict[str, Cell]:
     """Return what a record itself has that filters may ask for."""
     scopes = {"user_id": "user_scope", "project_id": "project_scope", "agent_id": "agent_scope", "run_id": "run_scope"}
     own = {name: row[column] for name, column in scopes.items() if row[column]}

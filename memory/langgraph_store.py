@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from langgraph.store.base import (
     BaseStore,
@@ -41,6 +40,7 @@ from memory.recall import Recall, Search
 from memory.record import Draft, Record, Scope
 from memory.records import Records
 from memory.writer import Writer
+from state.json_values import JsonMapping, JsonObject, JsonValue
 from storage.contents import canonical
 from storage.engine import Home
 
@@ -69,7 +69,7 @@ class RatchetStore(BaseStore):
         self._now = now
         self._records = Records(home, now=now)
         self._recall = Recall(home, now=now)
-        own: Mapping[str, Any] = {**(index or {})}
+        own: JsonMapping = {**(index or {})}
         self._paths = own.get("fields") or own.get("text_fields") or ["$"]  # the latter: as SqliteStore calls it
         self.embeddings = ensure_embeddings(index["embed"]) if index else None
         self._vectors = FieldVectors(home, LangChainEmbedder(self.embeddings)) if self.embeddings else None
@@ -226,7 +226,7 @@ class RatchetStore(BaseStore):
 
 
 def draft_of(
-    namespace: tuple[str, ...], key: str, value: Mapping[str, Any], text: str, *,
+    namespace: tuple[str, ...], key: str, value: JsonMapping, text: str, *,
     ttl: float | None = None, expires_at: float | None = None,
 ) -> Draft:  # fmt: skip
     """Return an item as a draft; namespace and key make the id."""
@@ -236,7 +236,7 @@ def draft_of(
     return Draft(text=text, cause=cause, scope=STORE_SCOPE, attributes=attributes, expires_at=expires_at)
 
 
-def _fields(record: Record) -> dict[str, Any]:
+def _fields(record: Record) -> JsonObject:
     return {
         "namespace": tuple(record.attributes["namespace"]),
         "key": record.attributes["key"],
@@ -254,7 +254,7 @@ def _wanted(op: SearchOp) -> Group:
     return Group([*labels, passes] if wanted else labels)
 
 
-def _at(value: Mapping[str, Any], key: str) -> Any:
+def _at(value: JsonMapping, key: str) -> JsonValue:
     """Return a field, or one inside it by a dotted path."""
     if key in value or "." not in key:
         return value.get(key)
@@ -277,7 +277,7 @@ def _fits(condition: MatchCondition, namespace: tuple[str, ...]) -> bool:
     return all(wanted in ("*", label) for wanted, label in zip(path, part, strict=True))
 
 
-def _matches(value: Any, wanted: Any) -> bool:
+def _matches(value: JsonValue, wanted: JsonValue) -> bool:
     """Compare as LangGraph's stores do: objects field by field, lists item by item, `$gt` and so on as numbers."""
     if isinstance(wanted, Mapping):
         if any(str(name).startswith("$") for name in wanted):
@@ -289,7 +289,7 @@ def _matches(value: Any, wanted: Any) -> bool:
     return bool(value == wanted)
 
 
-def _compares(value: Any, name: str, operand: Any) -> bool:
+def _compares(value: JsonValue, name: str, operand: JsonValue) -> bool:
     if name in ("$eq", "$ne"):
         return bool(value == operand) == (name == "$eq")
     if name not in _ORDERS:

@@ -1,14 +1,16 @@
 """The audit trail: append-only, without gaps, chained by digests. It is also the log that indexes follow."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from sqlalchemy import Connection, func, select
 
+from state.json_values import JsonMapping
 from storage.contents import canonical, digest_of
 from storage.prepared import Prepared, insertion
+from storage.rows import Cell, RawRow, RowValues
 from storage.tables import memory_log
 
 Event: TypeAlias = Literal["add", "seen", "update", "merge", "supersede", "state", "hide", "link", "forget"]
@@ -31,7 +33,7 @@ class Change:
     before: str = ""
     after: str = ""
     cause: str = ""
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: JsonMapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class LogEntry:
     cause: str
     before: str
     after: str
-    detail: Mapping[str, Any]
+    detail: JsonMapping
     at: float
     chain: str
 
@@ -53,7 +55,7 @@ class LogEntry:
 def append(connection: Connection, changes: Sequence[Change], *, actor: str, at: float) -> list[int]:
     """Add changes to the log inside the caller's transaction, which runs alone; return their sequences, in order."""
     seq, chain = tail(connection)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, Cell]] = []
     for change in changes:
         seq += 1
         row = {
@@ -69,7 +71,7 @@ def append(connection: Connection, changes: Sequence[Change], *, actor: str, at:
 
 def tail(connection: Connection) -> tuple[int, str]:
     """Return the last sequence and the digest of the chain up to it."""
-    row: Any = _TAIL(connection, {}).first()
+    row: RawRow | None = _TAIL(connection, {}).first()
     return (row[0], row[1]) if row else (0, START)
 
 
@@ -85,10 +87,10 @@ def first_break(connection: Connection) -> int | None:
     return None
 
 
-def entry_from(row: Mapping[str, Any]) -> LogEntry:
+def entry_from(row: RowValues) -> LogEntry:
     """Return a row of the log as an entry."""
     return LogEntry(**{**row, "detail": json.loads(row["detail"])})
 
 
-def _link(chain: str, row: Mapping[str, Any]) -> str:
+def _link(chain: str, row: RowValues) -> str:
     return digest_of(chain + canonical(row))

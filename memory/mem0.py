@@ -8,8 +8,9 @@ keyword-only matches are found; OR and NOT work; an unknown filter operator and 
 import logging
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from memory.pipeline import Pipeline, by_sentences
 from memory.recall import Recall, Search
 from memory.record import HIDDEN_STATES, Draft, Record, Scope
 from memory.records import Records
+from state.json_values import JsonMapping, JsonObject
 from storage.engine import open_home
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ _UNSET: Any = object()
 class Memory:
     """Memories by user, agent and run. Threads may share one object, and processes one home."""
 
-    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, config: JsonMapping | None = None) -> None:
         settings = dict(config or {})
         embedder = _embedder(settings.pop("embedder", {}))
         self._home = open_home(_folder(settings))
@@ -59,21 +61,21 @@ class Memory:
         self._recall = Recall(self._home, embeddings=embeddings)
 
     @classmethod
-    def from_config(cls, config_dict: Mapping[str, Any]) -> "Memory":
+    def from_config(cls, config_dict: JsonMapping) -> "Memory":
         """Open the home at config["home"] or at the vector store's path; the log names parts that have no use."""
         return cls(config_dict)
 
     def add(
         self,
-        messages: str | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        messages: str | JsonMapping | Sequence[JsonMapping],
         *,
         user_id: str | None = None,
         agent_id: str | None = None,
         run_id: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: JsonMapping | None = None,
         infer: bool = True,
         **options: Any,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Remember messages: each as it is, or with `infer` the statements in them.
 
         Raises ValidationError without any id or for messages of another type, ValueError for a bad id or date.
@@ -93,14 +95,14 @@ class Memory:
             ids = [one.memory_id for one in pipeline.remember(drafts, actor=ACTOR) if one.outcome == "added"]
         return {"results": [added_item(record) for record in self._read(ids)]}
 
-    def get(self, memory_id: str) -> dict[str, Any] | None:
+    def get(self, memory_id: str) -> JsonObject | None:
         """Return a memory, None when there is none."""
         record = self._find(memory_id)
         return None if record is None else item_of(record, score=None)
 
     def get_all(
-        self, *, filters: Mapping[str, Any] | None = None, top_k: int = 20, show_expired: bool = False, **options: Any
-    ) -> dict[str, Any]:
+        self, *, filters: JsonMapping | None = None, top_k: int = 20, show_expired: bool = False, **options: Any
+    ) -> JsonObject:
         """Return memories of the ids in `filters`, oldest first."""
         refuse_entities(options, "get_all")
         check_numbers(top_k=top_k)
@@ -113,11 +115,11 @@ class Memory:
         query: str,
         *,
         top_k: int = 20,
-        filters: Mapping[str, Any] | None = None,
+        filters: JsonMapping | None = None,
         threshold: float = 0.1,
         explain: bool = False,
         **options: Any,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Return the memories that fit a query, best first, with scores in [0, 1] of at least `threshold`."""
         refuse_entities(options, "search")
         check_numbers(top_k=top_k, threshold=threshold)
@@ -139,9 +141,9 @@ class Memory:
         self,
         memory_id: str,
         text: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: JsonMapping | None = None,
         *,
-        expiration_date: Any = _UNSET,
+        expiration_date: str | date | None = _UNSET,
         data: str | None = None,
     ) -> dict[str, str]:
         """Change a memory's text, metadata (merged with what is there) or expiration date (None: never)."""
@@ -180,7 +182,7 @@ class Memory:
                 writer.move(record, "archived", cause="deleted")
         return {"message": "Memories deleted successfully!"}
 
-    def history(self, memory_id: str) -> list[dict[str, Any]]:
+    def history(self, memory_id: str) -> list[JsonObject]:
         """Return every change of a memory, oldest first, with its texts."""
         record = self._records.get([memory_id]).get(memory_id)
         if record is None:
@@ -230,7 +232,7 @@ class Memory:
         return [records[memory_id] for memory_id in memory_ids]
 
 
-def _folder(settings: dict[str, Any]) -> Path:
+def _folder(settings: JsonObject) -> Path:
     stores = settings.pop("vector_store", {})
     home = settings.pop("home", None) or stores.get("config", {}).get("path")
     unused = sorted(set(settings) - {"version"})
@@ -239,7 +241,7 @@ def _folder(settings: dict[str, Any]) -> Path:
     return Path(home or os.environ.get("RATCHET_HOME") or ".ratchet")
 
 
-def _embedder(config: Mapping[str, Any]) -> LangChainEmbedder | None:
+def _embedder(config: JsonMapping) -> LangChainEmbedder | None:
     if config.get("provider") == "langchain":
         return LangChainEmbedder(config["config"]["model"])
     if config:

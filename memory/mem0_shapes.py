@@ -5,11 +5,11 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from memory.recall import Hit
 from memory.record import Draft, MemoryRefusedError, Record, Scope
 from memory.words import terms_of
+from state.json_values import JsonMapping, JsonObject, JsonValue
 
 PROJECT = "mem0"  # everything that is added here: `reset` deletes this and nothing else
 ENTITIES = ("user_id", "agent_id", "run_id")
@@ -21,7 +21,7 @@ class ValidationError(MemoryRefusedError):
     """What was given to `add` cannot be remembered."""
 
 
-def scope_of(ids: Mapping[str, Any]) -> Scope:
+def scope_of(ids: JsonMapping) -> Scope:
     """Return the scope of ids; raises ValueError for one with white space."""
     trimmed = {name: _trimmed(ids[name], name) for name in ENTITIES if ids.get(name) is not None}
     return Scope(
@@ -32,7 +32,7 @@ def scope_of(ids: Mapping[str, Any]) -> Scope:
     )
 
 
-def _trimmed(value: Any, name: str) -> str:
+def _trimmed(value: JsonValue, name: str) -> str:
     trimmed = str(value).strip()
     if not trimmed:
         raise ValueError(f"Invalid {name}: cannot be empty or whitespace-only. Provide a valid identifier.")
@@ -41,7 +41,7 @@ def _trimmed(value: Any, name: str) -> str:
     return trimmed
 
 
-def scope_and_filters(filters: Mapping[str, Any] | None) -> tuple[Scope, dict[str, Any]]:
+def scope_and_filters(filters: JsonMapping | None) -> tuple[Scope, JsonObject]:
     """Part filters into the scope and the conditions on metadata."""
     given = dict(filters or {})
     scope = scope_of(given)
@@ -50,7 +50,7 @@ def scope_and_filters(filters: Mapping[str, Any] | None) -> tuple[Scope, dict[st
     return scope, {name: value for name, value in given.items() if name not in ENTITIES and value != "*"}
 
 
-def messages_of(messages: Any) -> list[Mapping[str, Any]]:
+def messages_of(messages: JsonValue) -> list[JsonMapping]:
     """Return what is to be remembered: all but system messages; raises ValidationError for another type."""
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
@@ -61,7 +61,7 @@ def messages_of(messages: Any) -> list[Mapping[str, Any]]:
     return [one for one in messages if one.get("role") != "system"]
 
 
-def draft_of(message: Mapping[str, Any], scope: Scope, metadata: Mapping[str, Any], expires_at: float | None) -> Draft:
+def draft_of(message: JsonMapping, scope: Scope, metadata: JsonMapping, expires_at: float | None) -> Draft:
     """Return a message as a draft; messages of one run or session are neighbours."""
     own = {"role": message.get("role", "user"), "actor_id": message.get("name")}
     thread = scope.run or next((str(metadata[key]) for key in _THREADS if metadata.get(key) is not None), "")
@@ -72,13 +72,13 @@ def draft_of(message: Mapping[str, Any], scope: Scope, metadata: Mapping[str, An
     )  # fmt: skip
 
 
-def flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def flat(attributes: JsonMapping) -> JsonObject:
     """Return attributes with the metadata's fields beside them, where filters look for them."""
     own = {key: attributes[key] for key in ("role", "actor_id") if key in attributes}
     return {**attributes["metadata"], **own, "metadata": attributes["metadata"]}
 
 
-def expiry_of(value: Any) -> float | None:
+def expiry_of(value: str | date | None) -> float | None:
     """Return the end of the day of a date, in seconds since the epoch."""
     if value is None:
         return None
@@ -89,12 +89,12 @@ def expiry_of(value: Any) -> float | None:
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + timedelta(days=1).total_seconds()
 
 
-def expiration_of(value: Any) -> dict[str, Any]:
+def expiration_of(value: str | date | None) -> JsonObject:
     """Return the expiration date as metadata."""
     return {} if value is None else {"expiration_date": str(value)}
 
 
-def refuse_entities(options: Mapping[str, Any], method: str) -> None:
+def refuse_entities(options: JsonMapping, method: str) -> None:
     """Raise ValueError for ids that belong into filters."""
     found = sorted(set(options) & set(ENTITIES))
     if found:
@@ -104,7 +104,7 @@ def refuse_entities(options: Mapping[str, Any], method: str) -> None:
         )
 
 
-def check_numbers(*, top_k: Any, threshold: Any = 0.0) -> None:
+def check_numbers(*, top_k: JsonValue, threshold: JsonValue = 0.0) -> None:
     """Raise ValueError for a threshold or a number of results that means nothing."""
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
         raise ValueError("threshold must be a valid number")  # noqa: TRY004  mem0's type
@@ -141,7 +141,7 @@ def _similarity(one: Mapping[str, int], other: Mapping[str, int]) -> float:
     return float(product / lengths**0.5) if lengths else 0.0
 
 
-def added_item(record: Record) -> dict[str, Any]:
+def added_item(record: Record) -> JsonObject:
     """Return an entry of the result of `add`."""
     own = record.attributes
     return {
@@ -150,7 +150,7 @@ def added_item(record: Record) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def item_of(record: Record, **score: float | None) -> dict[str, Any]:
+def item_of(record: Record, **score: float | None) -> JsonObject:
     """Return a memory as `get`, `get_all` and `search` do."""
     own, scope = record.attributes, record.scope
     ids = {"user_id": scope.user, "agent_id": scope.agent, "run_id": scope.run}
@@ -171,7 +171,7 @@ def history_row(
     old: str | None,
     new: str | None,
     at: float,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return an entry of the result of `history`."""
     own = record.attributes
     return {

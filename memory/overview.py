@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import func, select
@@ -20,6 +20,7 @@ from memory.mirror_place import ServerPlace
 from memory.recall import Recall
 from memory.record import Record, Scope
 from memory.records import Records
+from state.json_values import JsonObject
 from storage.engine import DATABASE_FILE, Home
 from storage.tables import embedding_cache, memories, memory_vectors, memory_versions
 
@@ -41,7 +42,7 @@ class MemoryMap(NamedTuple):
     groups: int
 
 
-def stats(records: Records, recall: Recall, scope: Scope) -> dict[str, Any]:
+def stats(records: Records, recall: Recall, scope: Scope) -> JsonObject:
     """Return what there is in a scope and in the home, as JSON values.
 
     Counts of the scope by kind and state and its uses; of the home: other scopes, the audit trail's length, hit rates

@@ -12,6 +12,7 @@ from memory.record import Record, record_from
 from state.errors import LostConnectionError
 from storage.engine import Home
 from storage.prepared import Prepared
+from storage.rows import Cell, RawRow
 from storage.tables import memories, memory_log
 
 KEPT_RECORDS = 10_000
@@ -83,10 +84,10 @@ class Reader:
         rows = self._rows(_RECORDS[size], {f"id_{number}": memory_id for number, memory_id in enumerate(padded)})
         return [record_from(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
-    def _rows(self, statement: Prepared, parameters: dict[str, Any]) -> Sequence[Any]:
+    def _rows(self, statement: Prepared, parameters: dict[str, Cell]) -> RawRow:
         return statement.opened(self._dialect, self._fetched(statement.for_driver(self._dialect, parameters)))
 
-    def _fetched(self, question: tuple[str, dict[str, Any]]) -> Sequence[Any]:
+    def _fetched(self, question: tuple[str, dict[str, Cell]]) -> RawRow:
         try:
             with self._home.naming_errors():
                 return self._ask(question)
@@ -95,9 +96,9 @@ class Reader:
             self._connect()
             return self._ask(question)
 
-    def _ask(self, question: tuple[str, dict[str, Any]]) -> Sequence[Any]:
+    def _ask(self, question: tuple[str, dict[str, Cell]]) -> RawRow:
         self._cursor.execute(*question)
-        found: Sequence[Any] = self._cursor.fetchall()
+        found: RawRow = self._cursor.fetchall()
         return found
 
     def _connect(self) -> None:

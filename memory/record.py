@@ -1,15 +1,16 @@
 """What the memory keeps: scopes, drafts and records."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from memory.extract import fingerprint_of
 from state.errors import RatchetError
+from state.json_values import JsonMapping
 from state.memory_item import MemoryDraft, MemoryKind, Origin
 from storage.contents import canonical, digest_of
+from storage.rows import Cell, RowValues
 
 KINDS: tuple[MemoryKind, ...] = ("episodic", "semantic", "procedural")
 
@@ -20,7 +21,7 @@ HIDDEN_STATES: frozenset[str] = frozenset({"consolidated", "archived"})
 
 RECIPE = "recipe"  # attribute of a memory that tells how a failure was repaired
 NO_ORIGIN: Origin = {"run_id": "", "batch": 0, "episode_id": ""}
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: JsonMapping = MappingProxyType({})
 
 
 class MemoryRefusedError(RatchetError, ValueError):
@@ -67,7 +68,7 @@ class Draft:
     entry_point: str = ""
     signature: str = ""
     importance: float = 0.5  # in [0, 1]
-    attributes: Mapping[str, Any] = field(default_factory=lambda: NOTHING)  # JSON values: what filters see
+    attributes: JsonMapping = field(default_factory=lambda: NOTHING)  # JSON values: what filters see
     thread: str = ""  # records of one thread, in order, are neighbours
     slot: str = ""  # what the text gives a value: a newer text for the same slot supersedes
     valid_from: float | None = None  # seconds since the epoch; None: when it is stored
@@ -100,7 +101,7 @@ class Record:
     entry_point: str
     signature: str
     importance: float
-    attributes: Mapping[str, Any]
+    attributes: JsonMapping
     scope: Scope
     thread: str
     origin: Origin
@@ -136,7 +137,7 @@ def draft_from(item: MemoryDraft, scope: Scope) -> Draft:
     )  # fmt: skip
 
 
-def row_of(draft: Draft, now: float) -> dict[str, Any]:
+def row_of(draft: Draft, now: float) -> dict[str, Cell]:
     """Return a draft as a new row of `memories`, but for its sequence."""
     return {
         "memory_id": draft.memory_id, "kind": draft.kind, "cause": draft.cause, "text": draft.text, "code": draft.code,
@@ -151,7 +152,7 @@ def row_of(draft: Draft, now: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def record_from(row: Mapping[str, Any]) -> Record:
+def record_from(row: RowValues) -> Record:
     """Return a row of `memories` as a record."""
     same = {name: row[name] for name in _SAME_IN_ROW}
     scope = Scope(user=row["user_scope"], project=row["project_scope"], agent=row["agent_scope"], run=row["run_scope"])

@@ -1,11 +1,10 @@
 """Records are the truth: every change is one transaction of row, audit entry and log sequence."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, select
 
@@ -16,6 +15,7 @@ from memory.record import Draft, Record, Scope, validated
 from memory.writer import CHUNK, Writer, records_by_id
 from storage.engine import Home
 from storage.prepared import Prepared
+from storage.rows import RawRow, RawRows, RowValues
 from storage.tables import (
     memories,
     memory_hidings,
@@ -134,7 +134,7 @@ class Changes:
     """What happened to the records of a scope since a sequence, as of one point in time."""
 
     until: int  # the last sequence that is taken into account
-    rows: Sequence[Mapping[str, Any]]  # of `memories`, the oldest first
+    rows: Sequence[RowValues]  # of `memories`, the oldest first
     origins: Sequence[tuple[str, str, int]]  # (memory id, run, batch): further runs that brought one of the rows about
     hidings: Sequence[tuple[str, str, int]]  # the same: further runs that hid one of the rows
     forgotten: frozenset[str]
@@ -150,8 +150,8 @@ def changes_since(home: Home, scope: Scope, since: int, embedder: str = "") -> C
         rows = [dict(zip(_COLUMNS, row, strict=True)) for row in found]
         # most of the time somebody has added something, and nothing else has happened
         fields = tuple(scope.named())
-        seen: Any = _further_of(memory_origins, fields)(connection, asked) if {"seen", "update"} & events else ()
-        hid: Any = _further_of(memory_hidings, fields)(connection, asked) if {"hide", "update"} & events else ()
+        seen: RawRows = _further_of(memory_origins, fields)(connection, asked) if {"seen", "update"} & events else ()
+        hid: RawRows = _further_of(memory_hidings, fields)(connection, asked) if {"hide", "update"} & events else ()
         origins, hidings = ([(row[0], row[1], row[2]) for row in further] for further in (seen, hid))
         forgotten = _FORGOTTEN(connection, {"since": since}).scalars().all() if "forget" in events else []
         chosen = [memories.c.changed_seq > since, *scope_conditions(scope)]
@@ -169,7 +169,7 @@ def _progress(connection: Connection, since: int) -> tuple[int, set[str]]:
     """Return how far the log is, and what kinds of events there were since a sequence."""
     if not since:
         return tail(connection)[0], {"add", "seen", "hide"}
-    found: Any = _EVENTS(connection, {"since": since}).all()
+    found: Sequence[RawRow] = _EVENTS(connection, {"since": since}).all()
     return max((seq for _, seq in found), default=since), {event for event, _ in found}
 
 

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from sqlalchemy import Connection, select
 
 from memory.log import Change
 from memory.record import KINDS, MemoryRefusedError, Scope, content_digest
 from memory.records import DEFAULT_ACTOR, Records, scope_conditions
+from state.json_values import JsonObject
 from storage.contents import canonical
 from storage.engine import insert_new
 from storage.tables import memories, memory_links, memory_log, memory_versions
@@ -81,7 +81,7 @@ def faults(records: Records) -> list[str]:
     return [*found, *(f"memory {one} is missing" for one in gone)]
 
 
-def _parsed(number: int, line: str) -> dict[str, Any]:
+def _parsed(number: int, line: str) -> JsonObject:
     try:
         item = json.loads(line)
     except ValueError as error:

@@ -2,12 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 
 from memory.stemmer import stem
+from state.json_values import JsonMapping
 from storage.contents import FORGOTTEN
 
 # Question words are noise too: "what did she say about" asks, the rest of the question tells.
@@ -48,7 +47,7 @@ def words_of(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
-def indexed_text(text: str, entry_point: str, attributes: Mapping[str, Any]) -> str:
+def indexed_text(text: str, entry_point: str, attributes: JsonMapping) -> str:
     """Return what a record is found by: its text, its function's name, who said it and on which day.
 
     A date in words is worth +1.5 points of recall@10 on dialogues, the speaker's name +1 to +3 (docs/memory.md#terms).

@@ -1,8 +1,7 @@
 """Changes of records inside one transaction: the row, its audit entry and its place in the log."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -10,10 +9,12 @@ from memory.extract import fingerprint_of
 from memory.log import Change, append
 from memory.record import HIDDEN_STATES, Draft, MemoryState, Record, content_digest, record_from
 from memory.record import row_of as new_row
+from state.json_values import JsonMapping
 from state.memory_item import Origin
 from storage.contents import FORGOTTEN, canonical
 from storage.engine import insert_new
 from storage.prepared import Prepared, insertion
+from storage.rows import Cell, RawRow, RowValues
 from storage.tables import memories, memory_hidings, memory_links, memory_origins, memory_versions
 
 FEW = 4  # so few ids are asked for one by one: SQLAlchemy's own execution takes longer than that
@@ -71,9 +72,7 @@ class Writer:
         """Return those of the memories that exist, as they are inside this transaction."""
         return records_by_id(self.connection, memory_ids)
 
-    def replace(
-        self, record: Record, *, text: str, code: str = "", attributes: Mapping[str, Any] | None = None
-    ) -> None:
+    def replace(self, record: Record, *, text: str, code: str = "", attributes: JsonMapping | None = None) -> None:
         """Give a memory another text; the old one becomes an earlier version."""
         old = {"text": record.text, "code": record.code, "attributes": canonical(dict(record.attributes))}
         row = {"memory_id": record.memory_id, "version": record.version, **old, "replaced_at": self.now}
@@ -123,7 +122,7 @@ class Writer:
             before=record.digest, after=record.digest, detail=detail,
         )  # fmt: skip
         was_hidden, hidden = record.state in HIDDEN_STATES, state in HIDDEN_STATES
-        values: dict[str, Any] = {"state": state, "superseded_by": superseded_by or record.superseded_by}
+        values: dict[str, Cell] = {"state": state, "superseded_by": superseded_by or record.superseded_by}
         if hidden != was_hidden:
             by = moment if hidden else OUTSIDE
             values |= {"hidden_run": by.run_id, "hidden_batch": by.batch, "hidden_seq": 0}
@@ -159,7 +158,9 @@ class Writer:
 
     def _origins(self, memory_ids: Sequence[str]) -> dict[str, Origin]:
         if len(memory_ids) <= FEW:  # the loop's case, at the driver's speed
-            found: dict[str, Any] = {m: _ORIGIN(self.connection, {"memory_id": m}).first() for m in memory_ids}
+            found: dict[str, RawRow | None] = {
+                m: _ORIGIN(self.connection, {"memory_id": m}).first() for m in memory_ids
+            }
             return {m: {"run_id": row[0], "batch": row[1], "episode_id": ""} for m, row in found.items() if row}
         return {memory_id: record.origin for memory_id, record in records_by_id(self.connection, memory_ids).items()}
 
@@ -176,7 +177,7 @@ class Writer:
             seen = Change(memory_id=memory_id, event="seen", detail={"run": now["run_id"]})
             self._change(seen, {}, touches=False)
 
-    def _change(self, change: Change, values: Mapping[str, Any], *, hides: bool = False, touches: bool = True) -> None:
+    def _change(self, change: Change, values: RowValues, *, hides: bool = False, touches: bool = True) -> None:
         (seq,) = self.log([change])
         values = {**values, "changed_seq": seq} | ({"updated_at": self.now} if touches else {})
         if hides:

@@ -5,9 +5,9 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from state.errors import PermanentError, RatchetError, SetupError, TransientError
+from state.json_values import JsonValue
 from state.redaction import redacted
 
 RETRY_STATUS = frozenset({408, 409, 425, 429})  # and everything from 500: the server's fault, or a passing one
@@ -98,7 +98,7 @@ def _status(chain: list[BaseException]) -> int | None:
     return None
 
 
-def _type_in(body: Any) -> str | None:
+def _type_in(body: JsonValue) -> str | None:
     """Return the type that the body of an error names: {"error": {"type": …}} or the inner part alone."""
     inner = body.get("error", body) if isinstance(body, Mapping) else None
     kind = inner.get("type") if isinstance(inner, Mapping) else None

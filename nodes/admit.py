@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from langgraph.runtime import Runtime
 
 from runtime.proposing import Program, ProposalContext, limits_of, passing
+from state.json_values import JsonObject
 from state.proposal import ProposalProgress, Proposed, SeriesRef
 from storage.contents import canonical
 
@@ -37,7 +38,7 @@ def admit(state: AdmitReads, runtime: Runtime[ProposalContext]) -> AdmitWrites:
     context, progress = runtime.context, state["progress"]
     addresses: list[str] = json.loads(context.contents.get(state["admitted"])) if state["admitted"] else []
     refused = dict(progress["refused"])
-    lines: list[dict[str, Any]] = []
+    lines: list[JsonObject] = []
     for proposed in state["batch"]:
         reason = proposed["refused"].partition(REASON)[0]
         if not reason:
@@ -58,7 +59,7 @@ def admit(state: AdmitReads, runtime: Runtime[ProposalContext]) -> AdmitWrites:
     return {"progress": counts, "admitted": admitted}
 
 
-def _is_repeated(line: dict[str, Any], others: Sequence[dict[str, Any]], context: ProposalContext) -> bool:
+def _is_repeated(line: JsonObject, others: Sequence[JsonObject], context: ProposalContext) -> bool:
     """Tell whether a task admitted a moment ago has the same name or does the same."""
     if any(other["entry_point"] == line["entry_point"] for other in others):
         return True

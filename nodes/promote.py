@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NotRequired
+from typing import NotRequired
 
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
@@ -15,6 +15,7 @@ from runtime.context import Context
 from runtime.rollouts import Rollouts, Wanted, rollouts_of
 from runtime.trials import pairs_of, tried_on_validation
 from state.decision import Answer, Decision
+from state.json_values import JsonObject
 from state.ledger import FinishedEpisode
 from state.optimization import Ending, GateVerdict, OptimizationRef, PoolEntry, Spend, Tally
 
@@ -72,7 +73,7 @@ def promote(state: PromoteReads, runtime: Runtime[Context]) -> PromoteWrites:
 
 def _on_test(
     first: str, promoted: str, ref: OptimizationRef, spend: Spend, rollouts: Rollouts
-) -> tuple[Spend, dict[str, Any]]:
+) -> tuple[Spend, JsonObject]:
     """Measure what is promoted on the test tasks; return the spend with that and how it does next to the first one."""
     if promoted == first or not ref["measure_test"]:
         return spend, {}
@@ -126,7 +127,7 @@ def _rows_of_both(before: str, after: str, rollouts: Rollouts) -> list[tuple[Fin
     return [(rows[old], rows[new]) for old, new in keys if old in rows and new in rows]
 
 
-def compared(before: str, after: str, rollouts: Rollouts) -> dict[str, Any]:
+def compared(before: str, after: str, rollouts: Rollouts) -> JsonObject:
     """Return how two prompt sets do on the test tasks that both have a result for, with paired 95 % intervals."""
     pairs = _rows_of_both(before, after, rollouts)
     solved = [sum(old["solved"] for old, _ in pairs), sum(new["solved"] for _, new in pairs)]

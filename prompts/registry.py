@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from state.errors import SetupError
+from state.json_values import JsonMapping
 from state.prompt_set import PromptSet, PromptVersion
 from storage.contents import canonical, digest_of
 from storage.engine import Home, insert_new
@@ -112,7 +113,7 @@ class PromptRegistry:
         self._loaded[prompt_set["prompt_set"]] = prompt_set
         return prompt_set["prompt_set"]
 
-    def add_evidence(self, prompt_set: str, evidence: Mapping[str, Any]) -> None:
+    def add_evidence(self, prompt_set: str, evidence: JsonMapping) -> None:
         """Note figures of a prompt set that the home has; what is known under a name stays as it is."""
         c = prompt_sets.c
         with self._home.writing(alone="prompts") as connection:

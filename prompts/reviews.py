@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from prompts.roles import fenced, role_text, task_text
+from state.json_values import JsonValue
 from state.message import Message
 from state.prompt_set import PromptSet
 from state.review import Finding
@@ -94,7 +95,7 @@ def review_in(answer: str) -> Said | str:
     if not blocks:
         return "no JSON in it"
     try:
-        said: Any = json.loads(blocks[-1])
+        said: JsonValue = json.loads(blocks[-1])
         return Said.model_validate(said)
     except (json.JSONDecodeError, RecursionError):
         return "no valid JSON in it"

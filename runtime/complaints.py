@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from runtime.origins import Origins
+from state.json_values import JsonObject
 
 # By pydantic's type of an error: what the setting has to be, from what the error holds.
-WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
+WORDS: dict[str, Callable[[JsonObject], str]] = {
     "literal_error": lambda held: f"must be {held['expected']}",
     "greater_than": lambda held: f"must be more than {held['gt']}",
     "greater_than_equal": lambda held: f"must be at least {held['ge']}",

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from runtime.context import Context
 from sandbox.protocol import Job, Limits, Sandbox
+from state.json_values import JsonObject
 from state.proposal import SeriesRef
 from state.task import Task, Test
 from state.verdict import Verdict
@@ -66,7 +67,7 @@ def known_tasks(series: SeriesRef, admitted: str, context: Context) -> list[Task
     return tasks + [task_of(line) for line in lines_at(admitted, context.contents)]
 
 
-def lines_at(admitted: str, contents: ContentStore) -> list[dict[str, Any]]:
+def lines_at(admitted: str, contents: ContentStore) -> list[JsonObject]:
     """Return the lines of the admitted tasks; admitted: the address of their list, "" for none."""
     addresses = json.loads(contents.get(admitted)) if admitted else []
     return [json.loads(contents.get(address)) for address in addresses]

@@ -24,6 +24,7 @@ from rewards.combine import DEFAULT_WEIGHTS
 from runtime.complaints import in_plain_words
 from runtime.origins import Origins
 from state.errors import SetupError
+from state.json_values import JsonObject
 from state.role import Role
 from state.task import SPLITS, Split
 
@@ -239,7 +240,7 @@ class Settings(BaseSettings):
             model=self.model, base_url=self.base_url, temperature=self.temperature, key_env=self.key_env
         )
 
-    def that_matter(self) -> dict[str, Any]:
+    def that_matter(self) -> JsonObject:
         """Return, as JSON values, the settings on which a run's results depend."""
         return self.model_dump(mode="json", exclude=set(INDEPENDENT))
 

@@ -1,7 +1,6 @@
 """What the nodes of an optimisation share: which tasks teach and which judge, the rule, how a trial ends."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from optimization.gate import GateRule
 from optimization.turns import after_acceptance, after_refusal
@@ -9,6 +8,7 @@ from proposers.protocol import Proposer
 from proposers.registry import make_proposer, proposer_names
 from runtime.context import Context
 from runtime.rollouts import Rollouts, Wanted
+from state.json_values import JsonMapping
 from state.learning import TaskEntry
 from state.optimization import OptimizationRef, Pair, PoolEntry, Spend, Tally, Trial
 
@@ -116,7 +116,7 @@ def accepted(tally: Tally) -> Tally:
 
 
 def note_iteration(
-    ref: OptimizationRef, tally: Tally, trial: Trial, record: Mapping[str, Any], spend: Spend, context: Context
+    ref: OptimizationRef, tally: Tally, trial: Trial, record: JsonMapping, spend: Spend, context: Context
 ) -> None:
     """Keep what became of an iteration, for reports, and tell whoever watches."""
     whole = {**trial, **record, "spend": spend}

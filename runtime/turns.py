@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from checkpoints.optimisations import ProposalRow, Refused
 from models.call import Address
@@ -20,6 +19,7 @@ from runtime.context import Context
 from runtime.rollouts import Rollouts
 from runtime.trials import began_in, judging_tasks, learner_of, pairs_of, proposer_of, teaching_tasks
 from state.errors import BudgetError, SetupError, StoppedError
+from state.json_values import JsonMapping, JsonObject
 from state.learning import TaskEntry
 from state.message import Message
 from state.optimization import OptimizationRef, PoolEntry, Spend, Tally, Trial
@@ -199,9 +199,9 @@ def _solutions(turn: Turn) -> dict[str, list[str]]:
     return found
 
 
-def _evidence(turn: Turn) -> list[dict[str, Any]]:
+def _evidence(turn: Turn) -> list[JsonObject]:
     evidence = turn.trial["evidence"]
-    found: list[dict[str, Any]] = json.loads(turn.context.contents.get(evidence)) if evidence else []
+    found: list[JsonObject] = json.loads(turn.context.contents.get(evidence)) if evidence else []
     return found
 
 
@@ -230,7 +230,7 @@ def _request(turn: Turn, meter: Meter) -> Request:
     )
 
 
-def _example(found: Mapping[str, Any], context: Context) -> Example:
+def _example(found: JsonMapping, context: Context) -> Example:
     code, better = (context.contents.get(found[name]) if found[name] else "" for name in ("code", "better"))
     return Example(
         view=view_of(context.tasks.get(found["task"])),

@@ -9,13 +9,16 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 RESULT_BYTES = 8 << 20
 """Longest message that is taken from a program."""
 MESSAGE_BYTES = 256 << 20
 """Longest message that our own processes send: the tests of a task, the arguments of a call."""
 TICK_S = 0.05
+
+Received: TypeAlias = Any
+"""JSON from the far end: its shape is checked where it is read."""
 
 _HEADER = struct.Struct(">I")
 _NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
@@ -84,7 +87,7 @@ class Channel:
             except OSError as error:
                 raise ChannelError("the far end is gone") from error
 
-    def receive(self) -> Any:
+    def receive(self) -> Received:
         """Wait for one message, which the caller checks.
 
         Raises ChannelError when the far end is gone or breaks the protocol.

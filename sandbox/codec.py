@@ -14,7 +14,7 @@ import fractions
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 MAX_DEPTH = 200
 """Nesting of a value that can travel; deeper ones are refused (they are mostly cycles)."""
@@ -22,17 +22,25 @@ MAX_DEPTH = 200
 _PLAIN_INT = 1 << 63
 _MAX_EXPONENT = 100_000
 
-Export = Callable[[Any], dict[str, object]]
+Value: TypeAlias = Any
+"""What is sent: any value that a program has."""
+Encoded: TypeAlias = Any
+"""What has arrived: JSON, of a shape that nobody has checked yet."""
+Export = Callable[[Value], dict[str, object]]
 """What to send in place of an object that is not data: a reference of some kind."""
-Resolve = Callable[[Any], object]
+Resolve = Callable[[Encoded], object]
 """What a reference stands for on the receiving side."""
+Encoder: TypeAlias = Callable[[Value, Export, int], object]
+"""Turns a value of one type into JSON, with what is left of the depth."""
+Decoder: TypeAlias = Callable[[Encoded, Resolve, int], object]
+"""Turns what stands behind one tag into a value, with what is left of the depth."""
 
 
 class CodecError(Exception):
     """The value can't travel, or what arrived is not a value."""
 
 
-def encode(value: Any, export: Export, depth: int = MAX_DEPTH) -> object:
+def encode(value: Value, export: Export, depth: int = MAX_DEPTH) -> object:
     """Return the JSON value for `value`; objects that are not data go through `export`.
 
     Raises CodecError for nesting deeper than `depth`.
@@ -52,7 +60,7 @@ def encode(value: Any, export: Export, depth: int = MAX_DEPTH) -> object:
     return encoder(value, export, depth - 1) if encoder else export(value)
 
 
-def decode(data: Any, resolve: Resolve, depth: int = MAX_DEPTH) -> object:
+def decode(data: Encoded, resolve: Resolve, depth: int = MAX_DEPTH) -> object:
     """Return the value that `data` (decoded JSON) stands for.
 
     Raises CodecError for anything `encode` does not make.
@@ -83,25 +91,25 @@ def _encode_float(value: float) -> object:
     return value if math.isfinite(value) else {"float": repr(value)}
 
 
-def _encode_pairs(value: Any, export: Export, depth: int) -> object:
+def _encode_pairs(value: Value, export: Export, depth: int) -> object:
     return {
         "dict": [[encode(key, export, depth), encode(item, export, depth)] for key, item in dict.items(value)],
     }
 
 
-def _sequence(tag: str, iterate: Callable[[Any], Any]) -> Callable[[Any, Export, int], object]:
-    def encode_items(value: Any, export: Export, depth: int) -> object:
+def _sequence(tag: str, iterate: Callable[[Value], Value]) -> Encoder:
+    def encode_items(value: Value, export: Export, depth: int) -> object:
         items = [encode(item, export, depth) for item in iterate(value)]
         return {tag: items} if tag else items
 
     return encode_items
 
 
-def _text(tag: str, write: Callable[[Any], Any]) -> Callable[[Any, Export, int], object]:
+def _text(tag: str, write: Callable[[Value], Value]) -> Encoder:
     return lambda value, export, depth: {tag: write(value)}
 
 
-_ENCODERS: dict[type, Callable[[Any, Export, int], object]] = {
+_ENCODERS: dict[type, Encoder] = {
     tuple: _sequence("tuple", tuple.__iter__),
     set: _sequence("set", set.__iter__),
     frozenset: _sequence("frozenset", frozenset.__iter__),
@@ -121,14 +129,14 @@ _ENCODERS: dict[type, Callable[[Any, Export, int], object]] = {
     datetime.timedelta: _text("timedelta", lambda value: [value.days, value.seconds, value.microseconds]),
 }
 
-_BASES: dict[type, Callable[[Any, Export, int], object]] = {
+_BASES: dict[type, Encoder] = {
     int: lambda value, export, depth: _encode_int(int.__index__(value)),
     float: lambda value, export, depth: _encode_float(float.__float__(value)),
     str: lambda value, export, depth: str.__str__(value),
 }
 
 
-def _encoder_of_base(kind: type) -> Callable[[Any, Export, int], object] | None:
+def _encoder_of_base(kind: type) -> Encoder | None:
     """Find the encoder of the nearest data type that `kind` derives from."""
     for base in type.mro(kind):
         if base in _ENCODERS:
@@ -138,32 +146,32 @@ def _encoder_of_base(kind: type) -> Callable[[Any, Export, int], object] | None:
     return None
 
 
-def _items(build: Callable[[list[Any]], object]) -> Callable[[Any, Resolve, int], object]:
+def _items(build: Callable[[list[Value]], object]) -> Decoder:
     return lambda body, resolve, depth: build([decode(item, resolve, depth) for item in _list(body)])
 
 
-def _list(body: Any) -> list[Any]:
+def _list(body: Encoded) -> list[Encoded]:
     if type(body) is not list:
         raise CodecError("not a value: a list was expected")
     return body
 
 
-def _numbers(body: Any) -> list[int]:
+def _numbers(body: Encoded) -> list[int]:
     return [int(text, 16) for text in _list(body)]
 
 
-def _decimal(body: Any) -> decimal.Decimal:
+def _decimal(body: Encoded) -> decimal.Decimal:
     number = decimal.Decimal(body)
     if number.is_finite() and abs(number.adjusted()) > _MAX_EXPONENT:
         raise CodecError("a decimal of that size would exhaust the judge when made an integer")
     return number
 
 
-def _decode_pairs(body: Any, resolve: Resolve, depth: int) -> object:
+def _decode_pairs(body: Encoded, resolve: Resolve, depth: int) -> object:
     return {decode(key, resolve, depth): decode(item, resolve, depth) for key, item in _list(body)}
 
 
-_DECODERS: dict[object, Callable[[Any, Resolve, int], object]] = {
+_DECODERS: dict[object, Decoder] = {
     "tuple": _items(tuple),
     "set": _items(set),
     "frozenset": _items(frozenset),

@@ -1,13 +1,14 @@
 """When a result equals what was expected."""
 
 import math
-from typing import Any
+
+from sandbox.codec import Value
 
 RELATIVE_TOLERANCE = 1e-6
 MAX_REPR = 200
 
 
-def same(got: Any, expected: Any) -> bool:
+def same(got: Value, expected: Value) -> bool:
     """Compare by type and value; floats with a relative tolerance of 1e-6, an int with a float by value."""
     if type(got) in (int, float) and type(expected) in (int, float):
         return _same_number(got, expected)

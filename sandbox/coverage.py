@@ -22,12 +22,12 @@ def start_coverage() -> Callable[[], list[int]]:
 
 
 def _trace(lines: set[int]) -> None:
-    def trace_line(frame: FrameType, event: str, argument: Any) -> Any:
+    def trace_line(frame: FrameType, event: str, argument: object) -> Any:
         if event == "line":
             lines.add(frame.f_lineno)
         return trace_line
 
-    def trace_call(frame: FrameType, event: str, argument: Any) -> Any:
+    def trace_call(frame: FrameType, event: str, argument: object) -> Any:
         return trace_line if frame.f_code.co_filename == PROGRAM_FILE else None
 
     sys.settrace(trace_call)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from sandbox.channel import Received
 from sandbox.judge import Findings, JudgeTask
 from sandbox.recorder import blank, settle
 from sandbox.watch import LimitName
@@ -22,7 +23,7 @@ _TEXTS: dict[Literal["name", "expected", "got", "error_type", "message"], int] =
 _MAX_ROWS = 1000
 
 
-def checked_findings(data: Any, task: JudgeTask, limit: LimitName) -> Findings:
+def checked_findings(data: Received, task: JudgeTask, limit: LimitName) -> Findings:
     """Return findings with verdicts of the right shape for every test.
 
     Where the judge said nothing usable its first test is an error: it was the tests' code that failed.
@@ -42,7 +43,7 @@ def checked_findings(data: Any, task: JudgeTask, limit: LimitName) -> Findings:
         return {"verdicts": groups, "coverage": None, "broken_setup": ""}
 
 
-def _verdict(row: Any, visible: bool) -> Verdict:
+def _verdict(row: Received, visible: bool) -> Verdict:
     verdict = blank("", visible)
     for key, length in _TEXTS.items():
         verdict[key] = str(row[key])[:length]

@@ -9,9 +9,8 @@ import subprocess
 import tempfile
 import time
 from dataclasses import asdict
-from typing import Any
 
-from sandbox.channel import Channel, ChannelError
+from sandbox.channel import Channel, ChannelError, Received
 from sandbox.launch import start_python
 from sandbox.lockdown import LEVELS
 from sandbox.protocol import Job, Limits
@@ -169,7 +168,7 @@ class _WorkerHandle:
                 f" ({self.greeting['error']}). `ratchet doctor` shows every layer."
             )
 
-    def ask(self, message: object, patience_s: float) -> Any:
+    def ask(self, message: object, patience_s: float) -> Received:
         self._deadline = time.monotonic() + patience_s
         self._channel.send(message)
         return self._channel.receive()

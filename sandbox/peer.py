@@ -7,10 +7,10 @@ reference, {"ref": [owner, number, type name]} with owner "mine" or "yours" as t
 
 import builtins
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from sandbox.channel import Channel, ChannelError, MessageTooLongError
-from sandbox.codec import CodecError, decode, encode
+from sandbox.codec import CodecError, Encoded, Value, decode, encode
 
 MAX_MESSAGE = 500
 PROGRAM_FILE = "<program>"
@@ -24,7 +24,7 @@ class Raised(TypedDict):
     bases: list[str]  # names of its classes, nearest first
     args: object  # encoded, null where they are not data
     message: str
-    frames: list[list[Any]]  # [line, function], the program's own only
+    frames: list[list[int | str]]  # [line, function], the program's own only
 
 
 Operation = Callable[..., object]
@@ -37,7 +37,7 @@ class Peer:
         self,
         channel: Channel,
         operations: dict[str, Operation],
-        represent: Callable[["Peer", list[Any]], object],
+        represent: Callable[["Peer", list[Encoded]], object],
         *,
         trusting: bool,
     ) -> None:
@@ -77,18 +77,18 @@ class Peer:
         """Wait for one question and answer it."""
         self._reply(self._channel.receive())
 
-    def _reply(self, message: list[Any]) -> None:
+    def _reply(self, message: list[Encoded]) -> None:
         try:
             self._channel.send(self._answer(message))
         except MessageTooLongError as error:
             self._channel.send(["error", describe(error, self)])
 
-    def _answer(self, message: list[Any]) -> object:
+    def _answer(self, message: list[Encoded]) -> object:
         """Do what the far side asks and return the message that says how it went."""
         operation = self._operations.get(message[0])
         if operation is None:
             raise ChannelError(f"no such question: {message[0]!r:.40}")
-        arguments: Any = self.decode(message[1])
+        arguments: Value = self.decode(message[1])
         try:
             value = operation(*arguments)
             return ["value", self.encode(value), self._changed(message[0], value, arguments)]
@@ -110,17 +110,17 @@ class Peer:
         except CodecError as error:
             raise ChannelError(str(error)) from error
 
-    def _changed(self, operation: str, value: object, arguments: list[Any]) -> object:
+    def _changed(self, operation: str, value: object, arguments: list[Value]) -> object:
         """Encode the arguments after a call that returned None: it may have worked in place."""
         if operation != "call" or value is not None:
             return None
         return self.encode(arguments[1]) if any(type(item) in _MUTABLE for item in arguments[1]) else None
 
-    def _take_value(self, message: list[Any], arguments: tuple[object, ...]) -> object:
+    def _take_value(self, message: list[Encoded], arguments: tuple[object, ...]) -> object:
         value = self.decode(message[1])
         if value is None and len(message) == 3 and message[2] is not None:
-            changed: Any = self.decode(message[2])
-            mine: Any = arguments[1]
+            changed: Value = self.decode(message[2])
+            mine: Value = arguments[1]
             for old, new in zip(mine, changed, strict=False):
                 _overwrite(old, new)
         return value
@@ -135,7 +135,7 @@ class Peer:
         self._objects.append(value)
         return {"ref": ["mine", len(self._objects) - 1, type(value).__name__]}
 
-    def _resolve(self, body: Any) -> object:
+    def _resolve(self, body: Encoded) -> object:
         owner, number, name = body
         if type(number) is not int or type(name) is not str or number < 0:
             raise CodecError("not a reference")
@@ -159,7 +159,7 @@ class Peer:
 _MUTABLE = (list, dict, set, bytearray)
 
 
-def _overwrite(old: Any, new: Any) -> None:
+def _overwrite(old: Value, new: Value) -> None:
     """Make a mutable argument look as the far side left it."""
     if type(old) is not type(new):
         return
@@ -189,9 +189,9 @@ def describe(error: BaseException, peer: Peer) -> Raised:
     }
 
 
-def frames_of(error: BaseException) -> list[list[Any]]:
+def frames_of(error: BaseException) -> list[list[int | str]]:
     """Return [line, function] of the program's own frames, outermost first: the first 4 and the last 8."""
-    frames: list[list[Any]] = []
+    frames: list[list[int | str]] = []
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
@@ -214,13 +214,13 @@ def rebuild(data: object, peer: Peer, *, may_stop: bool) -> Exception:
     kind = next((found for name in raised["bases"] if (found := _exception_type(name))), RuntimeError)
     if issubclass(kind, StopIteration | StopAsyncIteration) and not may_stop:
         kind = RuntimeError
-    arguments: Any = peer.decode(raised["args"])
+    arguments: Value = peer.decode(raised["args"])
     error = _instance(kind, arguments if type(arguments) is list else [raised["message"]], raised["message"])
     vars(error)["raised"] = raised
     return error
 
 
-def _instance(kind: type[Exception], arguments: list[Any], message: str) -> Exception:
+def _instance(kind: type[Exception], arguments: list[Value], message: str) -> Exception:
     try:
         return kind(*arguments)
     except Exception:  # noqa: BLE001 - some exceptions want arguments of a certain shape

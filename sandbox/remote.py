@@ -7,6 +7,7 @@ a result. Two stand-ins are compared by the program's own `__eq__`: tests that d
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.codec import Encoded
 from sandbox.peer import Operation, Peer
 
 _SPECIAL_ATTRIBUTES = frozenset({"__name__", "__doc__", "__annotations__", "__dict__", "__qualname__"})
@@ -99,7 +100,7 @@ def judge_operations() -> dict[str, Operation]:
     return {"call": _call, "next": next}
 
 
-def represent(peer: Peer, body: list[Any]) -> object:
+def represent(peer: Peer, body: list[Encoded]) -> object:
     """Make the stand-in for an object of the program."""
     return Proxy(peer, body[1], body[2][:100])
 

@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from sandbox.channel import Channel, ChannelError
 from sandbox.child import JUDGE, PROGRAM, SCRIPT, limit_resources
@@ -277,7 +277,7 @@ def main(arguments: Arguments) -> None:
     try:
         channel.send(greeting)
         while True:
-            message: Any = channel.receive()
+            message = channel.receive()
             channel.send(worker.run(Job(**message["job"]), Limits(**message["limits"])))
     except ChannelError:
         worker.close()

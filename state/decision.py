@@ -1,15 +1,15 @@
 """What a person said when an episode asked."""
 
-from typing import Any
-
 from typing_extensions import TypedDict
+
+from state.json_values import JsonObject
 
 
 class Answer(TypedDict):
     """An answer, as it resumes a thread."""
 
     approved: bool
-    edits: dict[str, Any]  # channel -> its new value
+    edits: JsonObject  # channel -> its new value
     answered_at: float  # seconds since the epoch
 
 

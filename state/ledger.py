@@ -1,10 +1,11 @@
 """Rows of the ledger and of the run table."""
 
-from typing import Any, Literal, NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from state.episode import Effort
+from state.json_values import JsonObject
 from state.task import Split
 
 
@@ -69,7 +70,7 @@ class Failure(TypedDict):
     episode_id: str
     run_id: str
     task_id: str
-    spec: dict[str, Any]
+    spec: JsonObject
     phase: str
     position: int
     reason: str
@@ -82,7 +83,7 @@ class RunRow(TypedDict):
     """One learning run."""
 
     run_id: str
-    settings: dict[str, Any]
+    settings: JsonObject
     status: Literal["running", "stopped", "done", "killed"]
     started_at: float
     ended_at: float | None

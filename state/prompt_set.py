@@ -1,8 +1,8 @@
 """Named prompt components, content-addressed, and the history of their versions."""
 
-from typing import Any
-
 from typing_extensions import TypedDict
+
+from state.json_values import JsonObject
 
 
 class PromptSet(TypedDict):
@@ -17,5 +17,5 @@ class PromptVersion(PromptSet):
 
     parents: list[str]  # ids; two for a merge, none for what a user wrote
     author: str  # "shipped", "user", or the name of the proposer
-    evidence: dict[str, Any]  # the figures on which it was accepted; {} where nobody measured
+    evidence: JsonObject  # the figures on which it was accepted; {} where nobody measured
     created_at: float

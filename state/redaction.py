@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+
+from state.json_values import JsonValue
 
 SECRET_NAME = re.compile(r"(API_?KEY|ACCESS_KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|_KEY)$", re.IGNORECASE)
 SHORTEST = 6  # characters: shorter values ("none", "test") occur in ordinary text
@@ -23,7 +24,7 @@ def redacted(text: str) -> str:
     return text
 
 
-def redacted_values(value: Any, secrets: list[str]) -> Any:
+def redacted_values(value: JsonValue, secrets: list[str]) -> JsonValue:
     """Return a JSON value with the given secrets masked in every text in it, keys included."""
     if isinstance(value, str):
         for secret in secrets:

@@ -6,12 +6,12 @@ import threading
 import zlib
 from collections import OrderedDict
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import Dialect, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from state.errors import RatchetError
+from state.json_values import JsonValue
 from storage.engine import Home, in_order, insert_new
 from storage.prepared import driver_text
 from storage.sealing import closed_rows
@@ -26,7 +26,7 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def canonical(value: Any) -> str:
+def canonical(value: JsonValue) -> str:
     """Return one JSON text per value: sorted keys, no white space."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 

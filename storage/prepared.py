@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from sqlalchemy import ClauseElement, Connection, CursorResult, Dialect, Insert, Select, Table, bindparam, insert
 
+from storage.rows import Cell, RawRow, RowValues
 from storage.sealing import closed_value, opened_value, seal_of
 
 
@@ -21,9 +22,7 @@ class Prepared:
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
         self._kinds = {name: bound.type for name, bound in compiled.binds.items()}
 
-    def __call__(
-        self, connection: Connection, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    ) -> CursorResult[Any]:
+    def __call__(self, connection: Connection, parameters: RowValues | Sequence[RowValues]) -> CursorResult[Any]:
         """Execute it in the connection's transaction, once per mapping of a sequence."""
         given: Any = {**self._fixed, **parameters} if isinstance(parameters, Mapping) else list(parameters)
         if seal_of(connection.dialect) is None:
@@ -33,18 +32,18 @@ class Prepared:
         closed = [self._closed(connection.dialect, one) for one in ([given] if isinstance(given, dict) else given)]
         return connection.exec_driver_sql(self._text(connection.dialect), closed)
 
-    def for_driver(self, dialect: Dialect, parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def for_driver(self, dialect: Dialect, parameters: RowValues) -> tuple[str, dict[str, Cell]]:
         """Return what a cursor of the dialect's driver takes; what that finds is for `opened`."""
         return self._text(dialect), self._closed(dialect, {**self._fixed, **parameters})
 
-    def opened(self, dialect: Dialect, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    def opened(self, dialect: Dialect, rows: Sequence[RawRow]) -> Sequence[RawRow]:
         """Return what a cursor found as it was before it was stored."""
         if seal_of(dialect) is None or not isinstance(self._statement, Select):
             return rows
         kinds = [column.type for column in self._statement.selected_columns]
         return [tuple(opened_value(dialect, *pair) for pair in zip(kinds, row, strict=True)) for row in rows]
 
-    def _closed(self, dialect: Dialect, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _closed(self, dialect: Dialect, parameters: RowValues) -> dict[str, Cell]:
         return {name: closed_value(dialect, self._kinds.get(name), value) for name, value in parameters.items()}
 
     def _text(self, dialect: Dialect) -> str:

@@ -7,7 +7,7 @@ nothing.
 import base64
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -20,6 +20,7 @@ from sqlalchemy import Column, Dialect, LargeBinary, String, Table, Text, TypeDe
 from sqlalchemy.sql.operators import OperatorType, eq, ne
 
 from state.errors import SetupError
+from storage.rows import Cell, RowValues
 
 NONCE_BYTES = 12
 CIPHER = "ratchet-aesgcm"  # what encrypted checkpoints say in their type
@@ -202,19 +203,19 @@ def holds_text(column: Column[Any]) -> bool:
     return isinstance(column.type, String | SealedText | Blinded)
 
 
-def closed_rows(dialect: Dialect, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def closed_rows(dialect: Dialect, table: Table, rows: Sequence[RowValues]) -> list[dict[str, Cell]]:
     """Return rows as they are stored, for a statement that the driver takes without SQLAlchemy's help."""
     if seal_of(dialect) is None:
         return [dict(row) for row in rows]
     return [{name: closed_value(dialect, table.c[name].type, value) for name, value in row.items()} for row in rows]
 
 
-def closed_value(dialect: Dialect, kind: object, value: Any) -> Any:
+def closed_value(dialect: Dialect, kind: object, value: Cell) -> Cell:
     """Return one value as it is stored in a column of this type."""
     return kind.process_bind_param(value, dialect) if isinstance(kind, ENCRYPTED) else value
 
 
-def opened_value(dialect: Dialect, kind: object, value: Any) -> Any:
+def opened_value(dialect: Dialect, kind: object, value: Cell) -> Cell:
     """Return one value as it was before it was stored in a column of this type."""
     return kind.process_result_value(value, dialect) if isinstance(kind, ENCRYPTED) else value
 

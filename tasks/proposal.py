@@ -4,11 +4,12 @@ import json
 import re
 from collections.abc import Sequence
 from keyword import iskeyword
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from state.errors import SetupError
+from state.json_values import JsonObject
 from state.proposal import Draft
 from state.syntax import parsed
 from state.task import Task
@@ -71,7 +72,7 @@ def draft_in(answer: str) -> Draft | str:
 
 def line_of(
     draft: Draft, visible: Sequence[int], hidden: Sequence[int], *, name: str, tags: Sequence[str]
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the line of a task file: the numbered inputs with their answers as visible and as hidden tests."""
 
     def tests(numbers: Sequence[int]) -> list[dict[str, str]]:
@@ -88,7 +89,7 @@ def line_of(
     }
 
 
-def task_of(line: dict[str, Any]) -> Task:
+def task_of(line: JsonObject) -> Task:
     """Return the task of a line; raises SetupError when it is none."""
     try:
         return finish(TaskLine.model_validate(line).draft())

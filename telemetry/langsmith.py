@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from state.json_values import JsonObject
 from telemetry.tree import Span, rewards_of
 
 TIMEOUT_S = (2.0, 5.0)  # to connect, and for an answer
@@ -87,7 +87,7 @@ class LangSmithSender:
             stop_after_attempt=1,
         )
 
-    def _parts(self, tree: Sequence[Span]) -> list[tuple[str, dict[str, Any]]]:
+    def _parts(self, tree: Sequence[Span]) -> list[tuple[str, JsonObject]]:
         root, orders, parts = tree[0], _dotted_orders(tree), []
         for span in tree:
             run = self._run(span, orders[span.span_id])
@@ -107,9 +107,9 @@ class LangSmithSender:
             parts.append((f"feedback.{feedback_id}", feedback))
         return parts
 
-    def _run(self, span: Span, order: str) -> dict[str, Any]:
+    def _run(self, span: Span, order: str) -> JsonObject:
         metadata = dict(span.metadata)
-        run: dict[str, Any] = {
+        run: JsonObject = {
             "id": span.span_id,
             "trace_id": span.trace_id,
             "parent_run_id": span.parent_id,
@@ -160,7 +160,7 @@ def _is_on(*names: str) -> bool:
     return any(os.environ.get(name, "").lower() in ON for name in names)
 
 
-def _multipart(parts: Sequence[tuple[str, dict[str, Any]]]) -> bytes:
+def _multipart(parts: Sequence[tuple[str, JsonObject]]) -> bytes:
     """Return the body of a multipart request: one JSON document per part."""
     body = bytearray()
     for name, value in parts:

@@ -4,9 +4,9 @@ Source: OTLP 1.x, JSON encoding of ExportTraceServiceRequest; names of attribute
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from state.json_values import JsonMapping, JsonObject, JsonValue
 from telemetry.tree import Span
 
 INTERNAL, CLIENT = 1, 3  # kinds of spans: within the process, a call of another
@@ -18,7 +18,7 @@ GEN_AI = {
 }
 
 
-def otel_json(spans: Sequence[Span]) -> dict[str, Any]:
+def otel_json(spans: Sequence[Span]) -> JsonObject:
     """Return the export request that holds the spans."""
     resource = {"attributes": _attributes({"service.name": "ratchet"})}
     scope = {"name": "ratchet"}
@@ -27,7 +27,7 @@ def otel_json(spans: Sequence[Span]) -> dict[str, Any]:
     }
 
 
-def _span(span: Span) -> dict[str, Any]:
+def _span(span: Span) -> JsonObject:
     metadata = {GEN_AI.get(name, f"ratchet.{name}"): value for name, value in span.metadata.items()}
     texts = {"input.value": span.inputs, "output.value": span.outputs}
     extra = {name: json.dumps(value, ensure_ascii=False) for name, value in texts.items() if value}
@@ -50,11 +50,11 @@ def _short(span_id: str) -> str:
     return span_id.replace("-", "")[-16:]
 
 
-def _attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _attributes(values: JsonMapping) -> list[JsonObject]:
     return [{"key": name, "value": _value(value)} for name, value in values.items() if value is not None]
 
 
-def _value(value: Any) -> dict[str, Any]:
+def _value(value: JsonValue) -> JsonObject:
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):

@@ -6,11 +6,12 @@ and what programs printed are never in it; of tasks of the test split it holds n
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from state.episode import Attempt, EpisodeState
+from state.json_values import JsonMapping, JsonObject, JsonValue
 from state.redaction import redacted_values, secrets_of
 from state.task import Task, view_of
 from state.usage import ModelCall
@@ -34,9 +35,9 @@ class Span:
     started_at: float
     """Seconds since the epoch, as ended_at."""
     ended_at: float
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    inputs: JsonMapping = field(default_factory=dict)
+    outputs: JsonMapping = field(default_factory=dict)
+    metadata: JsonMapping = field(default_factory=dict)
     """Plain values; of model calls also model, input_tokens, output_tokens, cost_usd."""
     error: str = ""
 
@@ -100,8 +101,8 @@ class _Builder:
 
     def root(self, children: Sequence[Span]) -> Span:
         state = self._state
-        outputs: dict[str, Any] = {}
-        metadata: dict[str, Any] = {**self._common, "model": self._episode["model"], "task": self._episode["task"]}
+        outputs: JsonObject = {}
+        metadata: JsonObject = {**self._common, "model": self._episode["model"], "task": self._episode["task"]}
         attempts = state.get("attempts", [])
         metadata["attempts"] = len(attempts)
         if "reward" in state:
@@ -174,7 +175,7 @@ class _Builder:
             },
         )
 
-    def _written(self, node: str, attempt: Attempt | None) -> dict[str, Any]:
+    def _written(self, node: str, attempt: Attempt | None) -> JsonObject:
         """Return what a node wrote, without texts that nobody else may see."""
         state = self._state
         if node == "retrieve":
@@ -191,17 +192,17 @@ class _Builder:
             return {"told": feedback["outcome"] if isinstance(feedback, dict) else feedback}
         return {"code": self._text(attempt["code"]), "finish": attempt["finish"]} if node == "generate" else {}
 
-    def _ending(self, node: str) -> dict[str, Any]:
+    def _ending(self, node: str) -> JsonObject:
         state = self._state
         if node == "review" and "review" in state:
             found = state["review"]
-            told: dict[str, Any] = {"overfit": found["overfit"], "findings": len(found["findings"])}
+            told: JsonObject = {"overfit": found["overfit"], "findings": len(found["findings"])}
             return told | ({"score": found["opinion"]["score"]} if "opinion" in found else {})
         if node == "reward" and "reward" in state:
             return {"total": state["reward"]["total"], "components": state["reward"]["components"]}
         return {"memories": state["remembered"]} if "remembered" in state else {}
 
-    def _task(self) -> dict[str, Any]:
+    def _task(self) -> JsonObject:
         """Return what the model may know of the task."""
         if self._is_secret:
             return {"task_id": self._episode["task_id"], "prompt": WITHHELD}
@@ -214,7 +215,7 @@ class _Builder:
             return WITHHELD
         return self._text_at(address) if address else ""
 
-    def _json(self, address: str) -> Any:
+    def _json(self, address: str) -> JsonValue:
         return WITHHELD if self._is_secret else json.loads(self._text_at(address))
 
 

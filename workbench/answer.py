@@ -1,7 +1,6 @@
 """`pending` and `answer`: episodes and optimisations that wait for a person's word, and the word."""
 
 import time
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,6 +20,7 @@ from runtime.build import open_services
 from runtime.results import finished_episode
 from state.decision import Answer
 from state.errors import SetupError
+from state.json_values import JsonMapping
 from state.ledger import FinishedEpisode
 from state.optimization import OptimizationState
 from telemetry.langsmith import untraced
@@ -72,9 +72,7 @@ def waiting(bench: Workbench, name: str) -> Question:
     return found[0]
 
 
-def answer(
-    bench: Workbench, name: str, *, approve: bool = True, edits: Mapping[str, Any] | None = None
-) -> FinishedEpisode:
+def answer(bench: Workbench, name: str, *, approve: bool = True, edits: JsonMapping | None = None) -> FinishedEpisode:
     """Answer an episode and bring it to its end; return its result.
 
     approve: whether it may be remembered. edits: paths and values that replace those of the state, as in a fork.

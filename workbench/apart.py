@@ -1,7 +1,6 @@
 """Services that read the home and keep what is written to themselves: a replay leaves no trace."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from checkpoints.ledger import Ledger
 from checkpoints.optimisations import OptimisationLog, ProposalRow, StepKind
@@ -9,6 +8,7 @@ from checkpoints.questions import Question, Questions
 from memory.record import draft_from
 from memory.store import MemoryStore
 from prompts.registry import PromptRegistry
+from state.json_values import JsonMapping, JsonObject
 from state.ledger import RunRow
 from state.memory_item import MemoryDraft
 from state.periodic import CareCounts
@@ -68,14 +68,14 @@ class PromptsApart(PromptRegistry):
         self._loaded[prompt_set["prompt_set"]] = prompt_set
         return prompt_set["prompt_set"]
 
-    def add_evidence(self, prompt_set: str, evidence: Mapping[str, Any]) -> None:
+    def add_evidence(self, prompt_set: str, evidence: JsonMapping) -> None:
         """Note nothing."""
 
 
 class OptimisationsApart(OptimisationLog):
     """What the home's optimisations left behind, read only."""
 
-    def note(self, optimisation: str, iteration: int, kind: StepKind, record: dict[str, Any]) -> None:
+    def note(self, optimisation: str, iteration: int, kind: StepKind, record: JsonObject) -> None:
         """Note nothing."""
 
     def keep_proposal(self, row: ProposalRow) -> None:

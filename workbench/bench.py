@@ -1,6 +1,5 @@
 """A home opened to look at: its ledger, its checkpoints, and the services that replay and fork need."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from runtime.homes import home_of, known_home_of
 from runtime.settings import Settings, load_settings
 from state.episode import EpisodeSpec
 from state.errors import SetupError
+from state.json_values import JsonMapping
 from state.ledger import RunRow
 from storage.contents import ContentStore
 from storage.engine import Home
@@ -103,7 +103,7 @@ class Workbench:
         """Return the run of this name, or None when it names none."""
         return self.ledger.run(name) if name.startswith("run-") else None
 
-    def settings_of(self, run_id: str, changes: Mapping[str, Any] | None = None) -> Settings:
+    def settings_of(self, run_id: str, changes: JsonMapping | None = None) -> Settings:
         """Return the settings that a run had, as far as this version knows them; the defaults for an unknown run."""
         row = self.ledger.run(run_id) if run_id else None
         saved = dict(row["settings"]) if row else {}
@@ -132,7 +132,7 @@ def model_name(model_id: str) -> str:
     return model_id.split(" ", 1)[0]
 
 
-def spec_of(state: Mapping[str, Any]) -> EpisodeSpec:
+def spec_of(state: JsonMapping) -> EpisodeSpec:
     """Return what an episode is about, from any of its states; raises SetupError when the thread is no episode."""
     if "episode" not in state:
         raise SetupError("that is no episode: runs and episodes can be replayed, and episodes forked")

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from langgraph.graph import StateGraph
-
+from checkpoints.threads import AnyGraph
 from graphs.episode import episode_graph
 from graphs.learning_loop import learning_loop_graph
 from graphs.memory_care import memory_care_graph
@@ -14,7 +12,7 @@ from graphs.task_proposal import task_proposal_graph
 from state.errors import SetupError
 from workbench.svg import BLUE, CHARACTER, DIM, INK, LINE, Picture, arrow_head, box, path, picture, text
 
-GRAPHS: Mapping[str, Callable[[], StateGraph[Any, Any, Any, Any]]] = {
+GRAPHS: Mapping[str, Callable[[], AnyGraph]] = {
     "episode": episode_graph,
     "learning_loop": learning_loop_graph,
     "prompt_optimization": prompt_optimization_graph,

@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from state.errors import SetupError
+from state.json_values import JsonMapping, JsonObject, JsonValue
 from storage.contents import ContentStore, canonical
 
 # Short names of what is changed most.
@@ -14,12 +14,12 @@ SHORT = {name: f"attempts.-1.{name}" for name in ("code", "answer", "feedback", 
 TEXTS = frozenset({"code", "answer", "request", "feedback"})  # hold the address of a text
 
 
-def parse_edits(given: Sequence[str]) -> dict[str, Any]:
+def parse_edits(given: Sequence[str]) -> JsonObject:
     """Read `key=value` arguments: the value is JSON, or else text; `@file` is the text of a file.
 
     Raises SetupError for one without an equals sign, and for a file that cannot be read.
     """
-    edits: dict[str, Any] = {}
+    edits: JsonObject = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key:
@@ -28,7 +28,7 @@ def parse_edits(given: Sequence[str]) -> dict[str, Any]:
     return edits
 
 
-def _value(key: str, value: str) -> Any:
+def _value(key: str, value: str) -> JsonValue:
     if value.startswith("@"):
         try:
             return Path(value[1:]).read_text("utf-8")
@@ -42,14 +42,14 @@ def _value(key: str, value: str) -> Any:
         return value
 
 
-def edited(state: Mapping[str, Any], edits: Mapping[str, Any], contents: ContentStore) -> dict[str, Any]:
+def edited(state: JsonMapping, edits: JsonMapping, contents: ContentStore) -> JsonObject:
     """Return the channels that the edits change, whole; texts become addresses in the content store.
 
     Keys are paths such as "reward.total" or "attempts.0.code"; "code", "answer", "feedback" and "finish" mean those of
     the latest attempt. An attempt that was declined and is given a program counts as answered.
     Raises SetupError for a path that the state does not have, and for another type of value.
     """
-    changed: dict[str, Any] = {}
+    changed: JsonObject = {}
     for key, value in edits.items():
         channel, *path = SHORT.get(key, key).split(".")
         if channel not in state:
@@ -62,13 +62,13 @@ def edited(state: Mapping[str, Any], edits: Mapping[str, Any], contents: Content
     return {name: value for name, value in changed.items() if value != state.get(name)}
 
 
-def _answered(old: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+def _answered(old: JsonMapping, new: JsonObject) -> JsonObject:
     """Return an attempt with its end: one that was declined and is given a program is an answer, and is executed."""
     given = new["code"] not in ("", old["code"])
     return {**new, "finish": "stop"} if given and new["finish"] == "declined" else new
 
 
-def _opened(before: Any, name: str, key: str) -> tuple[Any, Any]:
+def _opened(before: JsonValue, name: str, key: str) -> tuple[JsonValue, JsonValue]:
     """Return a copy of a list or an object, and the index of the place in it that a name means."""
     if isinstance(before, list) and re.fullmatch(r"-?\d+", name) and -len(before) <= int(name) < len(before):
         return list(before), int(name) % len(before)
@@ -78,7 +78,7 @@ def _opened(before: Any, name: str, key: str) -> tuple[Any, Any]:
     raise SetupError(f"{key}: there is no {name!r} in this state at that point (have: {have})")
 
 
-def _with(before: Any, path: Sequence[str], value: Any, key: str, contents: ContentStore) -> Any:
+def _with(before: JsonValue, path: Sequence[str], value: JsonValue, key: str, contents: ContentStore) -> JsonValue:
     """Return a copy of a JSON value with one place changed."""
     if not path:
         return _checked(before, value, key)
@@ -99,7 +99,7 @@ def _stored(name: str, text: str, contents: ContentStore) -> str:
     return address
 
 
-def _checked(before: Any, value: Any, key: str) -> Any:
+def _checked(before: JsonValue, value: JsonValue, key: str) -> JsonValue:
     number = isinstance(before, int | float) and not isinstance(before, bool)
     if number and isinstance(value, int | float) and not isinstance(value, bool):
         return type(before)(value) if isinstance(before, float) or value == int(value) else value

@@ -6,10 +6,10 @@ to it: what the fork remembers is seen by the fork alone. Episodes that are the 
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, cast
+from typing import cast
 
 from langgraph.checkpoint.base import CheckpointTuple
 
@@ -22,6 +22,7 @@ from graphs.version import graph_version
 from runtime.build import open_services
 from runtime.settings import INDEPENDENT, Settings
 from state.errors import SetupError
+from state.json_values import JsonMapping, JsonObject
 from state.learning import LearningState, RunRef
 from state.ledger import RunRow
 from state.memory_item import Ancestor, Horizon
@@ -120,7 +121,7 @@ class RunFork:
             forked_from=f"{self._parent} after batch {self._state['progress']['batches']}",
         )
 
-    def _edits(self) -> dict[str, Any]:
+    def _edits(self) -> JsonObject:
         """Return the channels of the state that are to be different, whole."""
         return edited(self._state, _apart(self._changes)[1], self._bench.contents)
 
@@ -178,9 +179,9 @@ def _settings(bench: Workbench, original: RunRow, changes: Changes) -> Settings:
     )
 
 
-def _apart(changes: Changes) -> tuple[dict[str, Any], dict[str, Any]]:
+def _apart(changes: Changes) -> tuple[JsonObject, JsonObject]:
     """Return what is changed of the settings, and what of the state."""
-    every: Mapping[str, Any] = changes.state or {}
+    every: JsonMapping = changes.state or {}
     settings = {key: value for key, value in every.items() if key.partition(".")[0] in Settings.model_fields}
     return settings, {key: value for key, value in every.items() if key not in settings}
 

@@ -1,9 +1,8 @@
 """`search`: what the memory finds and why; `memory`: one memory with its history; `memory_map`: all of them at once."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from memory.index import Sight
 from memory.lifecycle import Now, Track, tracks
@@ -12,6 +11,7 @@ from memory.overview import map_svg
 from memory.recall import Hit, Search
 from memory.record import KINDS, NOTHING, Record
 from state.errors import SetupError
+from state.json_values import JsonMapping
 from state.memory_item import MemoryKind
 from workbench.bench import Workbench
 from workbench.html import code, details, page, table
@@ -73,7 +73,7 @@ def search(
     *,
     limit: int = 8,
     kinds: Sequence[MemoryKind] = KINDS,
-    filters: Mapping[str, Any] = NOTHING,
+    filters: JsonMapping = NOTHING,
 ) -> Found:
     """Find memories of a home's runs by what they say; words in quotation marks are looked for as they are.
 

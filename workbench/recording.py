@@ -13,6 +13,7 @@ from models.retry import Retries
 from models.roles import Models, RoleModel
 from state.episode import Attempt, EpisodeState
 from state.errors import PermanentError
+from state.json_values import JsonObject
 from state.role import Role
 from state.usage import ModelCall
 from storage.contents import ContentStore
@@ -33,7 +34,7 @@ class EpisodeRecording(BaseChatModel):
     """Answers the n-th question of an episode with what the model answered then, whatever it is asked."""
 
     answers: list[str]
-    about: list[dict[str, Any]]
+    about: list[JsonObject]
     """Of each answer: whether it had met the model's limit of length, and the effort, where the model told it."""
 
     @classmethod

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.memory import InMemorySaver
@@ -21,6 +21,7 @@ from memory.embedders import embedder_named
 from runtime.context import BatchResult, Context
 from state.episode import EpisodeSpec, EpisodeState
 from state.errors import RatchetError, SetupError
+from state.json_values import JsonObject
 from state.optimization import OptimizationRef
 from storage.contents import ContentStore
 from telemetry.langsmith import untraced
@@ -227,7 +228,7 @@ class _Replayer:
             memory = MemoryApart(self._bench.home, embedder=embedder_named(settings.embedder))
             self._memories.append(memory)
             ledger = LedgerApart(self._bench.home)
-            apart: dict[str, Any] = {"contents": self._contents, "memory": memory, "ledger": ledger}
+            apart: JsonObject = {"contents": self._contents, "memory": memory, "ledger": ledger}
             self._contexts[run_id] = self._bench.context(settings, self._bench.services.models, **apart)
         return self._contexts[run_id]
 

@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from batch.traces import tree_at
 from state.errors import SetupError
+from state.json_values import JsonObject
 from telemetry.otel import otel_json
 from telemetry.tree import Span
 from workbench.bench import Workbench
@@ -24,7 +24,7 @@ class Trace:
 
     spans: list[Span]
 
-    def otel(self) -> dict[str, Any]:
+    def otel(self) -> JsonObject:
         """Return them as an OTLP export request: what any collector or viewer of OpenTelemetry reads."""
         return otel_json(self.spans)
 

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Table, select
 
@@ -19,6 +19,7 @@ from checkpoints.lineage import Lineage
 from checkpoints.savers import PLAIN, threads_beginning
 from memory.records import Records
 from state.errors import SetupError
+from state.json_values import JsonObject, JsonValue
 from storage.contents import FORGOTTEN, digest_of
 from storage.engine import insert_new
 from storage.tables import episodes, forks, prompt_sets, run_episodes, runs
@@ -112,7 +113,7 @@ def _threads_of_run(bench: Workbench, run_id: str) -> list[str]:
     return [run_id, *periods, *of_run]
 
 
-def _lines(bench: Workbench, ids: list[str], threads: list[str], run_ids: list[str]) -> Iterator[dict[str, Any]]:
+def _lines(bench: Workbench, ids: list[str], threads: list[str], run_ids: list[str]) -> Iterator[JsonObject]:
     yield {"kind": "head", "format": FORMAT, "version": VERSION}
     addresses: set[str] = set()
     sets: set[str] = set()
@@ -134,7 +135,7 @@ def _lines(bench: Workbench, ids: list[str], threads: list[str], run_ids: list[s
         yield {"kind": "text", "address": address, "text": text, **mark}
 
 
-def _rows(bench: Workbench, kind: str, values: list[str]) -> Iterator[dict[str, Any]]:
+def _rows(bench: Workbench, kind: str, values: list[str]) -> Iterator[JsonObject]:
     table, column = ROWS[kind]
     for start in range(0, len(values), IDS_PER_QUERY):
         query = select(table).where(table.c[column].in_(values[start : start + IDS_PER_QUERY]))
@@ -143,12 +144,12 @@ def _rows(bench: Workbench, kind: str, values: list[str]) -> Iterator[dict[str, 
         yield from ({"kind": kind, "row": dict(row)} for row in found)
 
 
-def _packed(value: Any) -> list[str]:
+def _packed(value: JsonValue) -> list[str]:
     kind, body = PLAIN.dumps_typed(value)
     return [kind, base64.b64encode(body).decode("ascii")]
 
 
-def _put_thread(bench: Workbench, thread_id: str, lines: Sequence[dict[str, Any]]) -> bool:
+def _put_thread(bench: Workbench, thread_id: str, lines: Sequence[JsonObject]) -> bool:
     """Write a thread's checkpoints; return whether any was new. A thread that went on here by itself stays as it is."""
     points = [_unpacked(line) for line in lines]
     here = {point.checkpoint["id"] for point in history(bench.saver, thread_id)}
@@ -160,7 +161,7 @@ def _put_thread(bench: Workbench, thread_id: str, lines: Sequence[dict[str, Any]
     return True
 
 
-def _unpacked(line: dict[str, Any]) -> tuple[Any, Any, Any]:
+def _unpacked(line: JsonObject) -> tuple[JsonValue, JsonValue, JsonValue]:
     checkpoint, metadata, writes = (
         PLAIN.loads_typed((line[name][0], base64.b64decode(line[name][1], validate=True)))
         for name in ("checkpoint", "metadata", "writes")
@@ -177,7 +178,7 @@ def _check(path: Path) -> None:
             raise SetupError(f"{path} is damaged: line {number}: {reason}. Export it once more") from error
 
 
-def _check_line(line: dict[str, Any]) -> None:
+def _check_line(line: JsonObject) -> None:
     """Raise one of the errors that broken data brings about when a line cannot be written as it is."""
     kind = line["kind"]
     if kind == "text":
@@ -197,7 +198,7 @@ def _check_line(line: dict[str, Any]) -> None:
         raise ValueError(f"there is no kind {kind!r}")
 
 
-def _check_row(table: Table, row: dict[str, Any]) -> None:
+def _check_row(table: Table, row: JsonObject) -> None:
     if unknown := row.keys() - set(table.columns.keys()):
         raise ValueError(f"{table.name} has no {', '.join(sorted(unknown))}")
     for column in table.columns:
@@ -208,8 +209,8 @@ def _check_row(table: Table, row: dict[str, Any]) -> None:
             raise TypeError(f"{column.name} is neither text nor number")
 
 
-def _put(bench: Workbench, line: dict[str, Any], checkpoint: Any, metadata: Any, writes: Any) -> None:
-    place: dict[str, Any] = {"thread_id": line["thread_id"], "checkpoint_ns": ""}
+def _put(bench: Workbench, line: JsonObject, checkpoint: JsonValue, metadata: JsonValue, writes: JsonValue) -> None:
+    place: JsonObject = {"thread_id": line["thread_id"], "checkpoint_ns": ""}
     if line["parent"]:
         place["checkpoint_id"] = line["parent"]
     written = bench.saver.put({"configurable": place}, checkpoint, metadata, checkpoint["channel_versions"])
@@ -217,14 +218,14 @@ def _put(bench: Workbench, line: dict[str, Any], checkpoint: Any, metadata: Any,
         bench.saver.put_writes(written, pending, task_id)
 
 
-def _by_task(writes: Iterable[Any]) -> list[tuple[str, list[tuple[str, Any]]]]:
-    found: dict[str, list[tuple[str, Any]]] = {}
+def _by_task(writes: Iterable[JsonValue]) -> list[tuple[str, list[tuple[str, JsonValue]]]]:
+    found: dict[str, list[tuple[str, JsonValue]]] = {}
     for task_id, channel, value in writes or []:
         found.setdefault(task_id, []).append((channel, value))
     return list(found.items())
 
 
-def _read(path: Path) -> Iterator[dict[str, Any]]:
+def _read(path: Path) -> Iterator[JsonObject]:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             head = json.loads(next(file, "{}"))

@@ -13,12 +13,21 @@ from functools import cache
 from itertools import combinations_with_replacement, islice, product
 from marshal import dumps
 from math import prod
-from typing import Any
 
 from models.offline.catalog import Component
 from models.offline.expression import Node
 from models.offline.solving import Solver, applied, solutions, solvers_for
-from models.offline.values import FLAT_KINDS, MAX_VECTOR_BYTES, MISSING, holds_floats, in_order, kind_of, same
+from models.offline.values import (
+    FLAT_KINDS,
+    MAX_VECTOR_BYTES,
+    MISSING,
+    Value,
+    Values,
+    holds_floats,
+    in_order,
+    kind_of,
+    same,
+)
 
 MAX_FITS = 60
 _GIVEN_TAGS = {"int": ("CI",), "str": ("CS",)}
@@ -70,18 +79,18 @@ class Budget:
 class Goal:
     """What an expression's values on the visible situations must be, and what a fitting node is turned into."""
 
-    values: list[Any]
+    values: list[Value]
     finish: Callable[[Node], Node | None]
     floats: bool = False
     solvers: Mapping[str, tuple[Solver, ...]] = field(default_factory=dict)
     """By the kind of expression from which they may lead here."""
 
     @classmethod
-    def of(cls, values: list[Any], finish: Callable[[Node], Node | None] = lambda node: node) -> "Goal":
+    def of(cls, values: list[Value], finish: Callable[[Node], Node | None] = lambda node: node) -> "Goal":
         """Make a goal; comparison tolerates rounding where a float is expected."""
         return cls(values, finish, holds_floats(values), solvers_for(values))
 
-    def met_by(self, values: list[Any]) -> bool:
+    def met_by(self, values: list[Value]) -> bool:
         """Tell whether a vector (visible part and more) meets the goal."""
         expected = self.values
         if not self.floats and values[0] != expected[0]:
@@ -149,7 +158,7 @@ class Bank:
                 break
         return True
 
-    def _canonical(self, key: bytes, kind: str, values: Sequence[Any]) -> bytes:
+    def _canonical(self, key: bytes, kind: str, values: Values) -> bytes:
         """Return a key that equal values share, where that of their bytes may not be one."""
         if key and "set" not in kind and "dict" not in kind:
             return key
@@ -243,7 +252,7 @@ class Bank:
             self._add(node, b"")
 
 
-def _ordered_key(values: Sequence[Any], *, flat: bool) -> bytes:
+def _ordered_key(values: Values, *, flat: bool) -> bytes:
     """Return a key that does not depend on the order of sets and dicts; empty when the values cannot be written.
 
     flat: there are no sets and dicts in the values.
@@ -255,7 +264,7 @@ def _ordered_key(values: Sequence[Any], *, flat: bool) -> bytes:
         return b""
 
 
-def _is_constant(values: Sequence[Any]) -> bool:
+def _is_constant(values: Values) -> bool:
     return values.count(values[0]) == len(values)
 
 
@@ -264,13 +273,13 @@ class _View:
 
     __slots__ = ("values",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Value) -> None:
         self.values = [value]
 
 
 def partly(component: Component, args: tuple[Node, ...], visible: int) -> Node | None:
     """Evaluate situation by situation; None when a visible one fails, MISSING where a probe does."""
-    values: list[Any] = []
+    values: list[Value] = []
     for index in range(len(args[0].values)):
         value = _situation(component, [arg.values[index] for arg in args])
         if value is MISSING and index < visible:
@@ -279,7 +288,7 @@ def partly(component: Component, args: tuple[Node, ...], visible: int) -> Node |
     return Node(values, cost=0, component=component, args=args)
 
 
-def _situation(component: Component, arguments: Sequence[Any]) -> Any:
+def _situation(component: Component, arguments: Values) -> Value:
     if any(argument is MISSING for argument in arguments):
         return MISSING
     try:

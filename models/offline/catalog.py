@@ -15,6 +15,7 @@ from models.offline.tables.helpers import HELPERS
 from models.offline.tables.numbers import NUMBERS
 from models.offline.tables.sequences import SEQUENCES
 from models.offline.tables.texts import TEXTS
+from models.offline.values import Value
 
 PARAMETERS: Final = ("a", "b", "c")
 MODULES: Final[Mapping[str, Any]] = {"math": math, "re": re, "itertools": itertools, "datetime": datetime}
@@ -38,7 +39,7 @@ class Component:
     patterns: tuple[str, ...]
     """One tag per argument, see `values.kind_of`; CI and CS ask for an int or a text that is given, not computed."""
     cost: int
-    function: Callable[..., list[Any]]
+    function: Callable[..., list[Value]]
     """Takes nodes, returns one value per situation; raises whatever the template raises."""
     template: ast.expr
     """What is printed; its names a, b, c stand for the arguments."""
@@ -52,16 +53,16 @@ class Component:
     """Code that an answer must carry for it; "" when the template and the helpers are enough."""
 
 
-def small(function: Callable[..., Any], limits: Sequence[int]) -> Callable[..., Any]:
+def small(function: Callable[..., Value], limits: Sequence[int]) -> Callable[..., Value]:
     """Guard a function: an argument larger than its limit (length of a sequence, size of a number) is refused."""
 
-    def guarded(*arguments: Any) -> Any:
+    def guarded(*arguments: Value) -> Value:
         for argument, limit in zip(arguments, limits, strict=False):
             if (abs(argument) if isinstance(argument, _NUMBERS) else len(argument)) > limit:
                 raise OverflowError("too large for the search")
         return function(*arguments)
 
-    def guarded_one(argument: Any) -> Any:  # most have one argument: half the time without a loop
+    def guarded_one(argument: Value) -> Value:  # most have one argument: half the time without a loop
         if (abs(argument) if isinstance(argument, _NUMBERS) else len(argument)) > limits[0]:
             raise OverflowError("too large for the search")
         return function(argument)
@@ -69,18 +70,18 @@ def small(function: Callable[..., Any], limits: Sequence[int]) -> Callable[..., 
     return guarded_one if len(limits) == 1 else guarded
 
 
-def too_large() -> Any:
+def too_large() -> Value:
     """Refuse to go on: what a condition in a template says when it is cheaper than a guarded function."""
     raise OverflowError("too large for the search")
 
 
-def _repeat(items: Any, times: int) -> Any:
+def _repeat(items: Value, times: int) -> Value:
     if len(items) * times > MAX_LENGTH:
         raise OverflowError("too long for the search")
     return items * times
 
 
-def _power(base: float, exponent: float) -> Any:
+def _power(base: float, exponent: float) -> Value:
     if abs(base) > MAX_INTEGER or abs(exponent) > 64:
         raise OverflowError("too large for the search")
     if base < 0 and exponent != int(exponent):
@@ -91,7 +92,7 @@ def _power(base: float, exponent: float) -> Any:
 @cache
 def namespace() -> dict[str, Any]:
     """Return the names that templates may use: modules, helpers and guarded functions."""
-    names: dict[str, Any] = dict(MODULES)
+    names: dict[str, Value] = dict(MODULES)
     exec(compile(HELPERS, "<helpers>", "exec"), names)
     wide, long = MAX_INTEGER, 200
     names |= {
@@ -141,7 +142,7 @@ def _called(template: ast.expr, parameters: Sequence[str]) -> str:
     return source if names == list(parameters) and len(names) == len(arguments) else ""
 
 
-def compile_template(template: str, arity: int, names: Mapping[str, Any]) -> Callable[..., list[Any]]:
+def compile_template(template: str, arity: int, names: Mapping[str, Value]) -> Callable[..., list[Value]]:
     """Compile an expression over a, b, c into a function of nodes that returns the value in every situation."""
     nodes = [f"{p}_" for p in PARAMETERS[:arity]]
     used = PARAMETERS[:arity]
@@ -149,13 +150,13 @@ def compile_template(template: str, arity: int, names: Mapping[str, Any]) -> Cal
     if called:  # the usual case without a loop in Python: a third of the time
         vectors = ", ".join(f"{n}.values" for n in nodes)
         source = f"lambda {', '.join(nodes)}: [*map({called}, {vectors})]"
-        direct: Callable[..., list[Any]] = eval(source, {"operator": operator, **names})
+        direct: Callable[..., list[Value]] = eval(source, {"operator": operator, **names})
         return direct
     if arity == 1:
         loop = "for a in a_.values"
     else:
         loop = f"for {', '.join(used)} in zip({', '.join(f'{n}.values' for n in nodes)})"
-    compiled: Callable[..., list[Any]] = eval(f"lambda {', '.join(nodes)}: [{template} {loop}]", dict(names))
+    compiled: Callable[..., list[Value]] = eval(f"lambda {', '.join(nodes)}: [{template} {loop}]", dict(names))
     return compiled
 
 

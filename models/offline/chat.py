@@ -14,6 +14,7 @@ from pydantic import Field
 from models.offline.parse import human_text
 from models.offline.pool import pool_of
 from models.offline.roles import Said
+from state.json_values import JsonObject
 
 MAX_MESSAGE: Final = 1_000_000
 MODEL_NAME: Final = "offline-synth"
@@ -40,7 +41,7 @@ class OfflineChatModel(BaseChatModel):
         return MODEL_NAME
 
     @property
-    def _identifying_params(self) -> dict[str, Any]:
+    def _identifying_params(self) -> JsonObject:
         return {"model_name": MODEL_NAME, "budget": self.budget}
 
     def _generate(

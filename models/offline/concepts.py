@@ -5,12 +5,13 @@ Written `(a: int) a % 7 == 0`: the kinds of its arguments, then the expression o
 
 import ast
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from models.offline.catalog import PARAMETERS, Component
 from models.offline.expression import assemble
 from models.offline.fuel import Fuel, RefusedCodeError, checked, load
 from models.offline.memories import metered, parts_of, renamed, tag_of
+from models.offline.values import Value
 
 MAX_EXPRESSION: Final = 120
 """Characters: a longer one is a program rather than the meaning of a word."""
@@ -99,7 +100,7 @@ def _component(name: str, concept: Concept, fuel: Fuel) -> Component | None:
     parameters = ", ".join(PARAMETERS[: len(concept.tags)])
     source = assemble(f"def concept({parameters}):\n    return {concept.expression}\n", [])
     try:
-        function: Callable[..., Any] = load(checked(source), fuel)["concept"]
+        function: Callable[..., Value] = load(checked(source), fuel)["concept"]
     except RefusedCodeError:
         return None
     return Component(

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
-from typing import Any, Final
+from typing import Final
 
 from models.offline.bank import Bank, partly
 from models.offline.catalog import Component, conditional_component
 from models.offline.expression import Node
-from models.offline.values import MISSING, same
+from models.offline.values import MISSING, Values, same
 
 MIN_EXAMPLES: Final = 4
 MIN_BRANCH: Final = 2
@@ -17,7 +17,7 @@ MAX_TESTS: Final = 400
 MAX_FOUND: Final = 10
 
 
-def two_branches(bank: Bank, outputs: Sequence[Any]) -> list[Node]:
+def two_branches(bank: Bank, outputs: Values) -> list[Node]:
     """Return expressions `A if P else B` over a bank that give the outputs, cheapest first."""
     if len(outputs) < MIN_EXAMPLES:
         return []
@@ -46,7 +46,7 @@ def _built(component: Component, found: Sequence[tuple[Node, Node, Node]], visib
             yield node
 
 
-def _branches(bank: Bank, outputs: Sequence[Any]) -> list[tuple[int, Node]]:
+def _branches(bank: Bank, outputs: Values) -> list[tuple[int, Node]]:
     """Return the cheapest expression for each set of examples that some expression gets right."""
     cheapest: dict[int, Node] = {}
     for node in bank.cheapest("X"):
@@ -56,7 +56,7 @@ def _branches(bank: Bank, outputs: Sequence[Any]) -> list[tuple[int, Node]]:
     return list(islice(cheapest.items(), MAX_BRANCHES))
 
 
-def _mask(node: Node, outputs: Sequence[Any]) -> int:
+def _mask(node: Node, outputs: Values) -> int:
     return sum(1 << n for n, (v, o) in enumerate(zip(node.values, outputs, strict=False)) if same(v, o))
 
 

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from models.offline.examples import Example
+from models.offline.values import Value
 
 _NUMBER_WORDS: Final = dict(
     zip(
@@ -20,7 +21,7 @@ _CHARACTER_WORDS: Final = {
     "semicolon": ";", "slash": "/", "newline": "\n", "plus": "+", "exclamation": "!", "asterisk": "*", "star": "*",
     "stars": "*", "hash": "#", "pipe": "|", "parentheses": "(", "brackets": "(",
 }  # fmt: skip
-_BY_OUTPUT: Final[dict[type, list[tuple[Any, int]]]] = {
+_BY_OUTPUT: Final[dict[type, list[tuple[Value, int]]]] = {
     bool: [(True, 3), (False, 3)],
     float: [(0.5, 3), (3.141592653589793, 4), (100, 3)],
     type(None): [(None, 2)],
@@ -31,19 +32,19 @@ MAX_WORD: Final = 20
 """Characters of a text that may be a constant."""
 
 
-def constants(text: str, examples: Iterable[Example]) -> list[tuple[Any, int]]:
+def constants(text: str, examples: Iterable[Example]) -> list[tuple[Value, int]]:
     """Return (value, cost) of the constants worth trying, cheapest first: 1 when the task names them, else more."""
     examples = list(examples)
     mined = [(value, 1) for value in _named(text)] + [(value, 2) for value in _shown(examples)]
-    found: dict[str, tuple[Any, int]] = {}
+    found: dict[str, tuple[Value, int]] = {}
     for value, cost in [*mined, *_usual(examples)]:
         found.setdefault(repr(value), (value, cost))
     return list(found.values())[:MAX_CONSTANTS]
 
 
-def _usual(examples: Sequence[Example]) -> list[tuple[Any, int]]:
+def _usual(examples: Sequence[Example]) -> list[tuple[Value, int]]:
     """Return what programs for such values use anyway."""
-    usual: list[tuple[Any, int]] = [(0, 2), (1, 2), (2, 2), (10, 3), (-1, 3)]
+    usual: list[tuple[Value, int]] = [(0, 2), (1, 2), (2, 2), (10, 3), (-1, 3)]
     if _holds(examples, str):
         usual += [(" ", 2), ("", 3)]
     for kind, values in _BY_OUTPUT.items():
@@ -52,7 +53,7 @@ def _usual(examples: Sequence[Example]) -> list[tuple[Any, int]]:
     return usual
 
 
-def _named(text: str) -> Iterator[Any]:
+def _named(text: str) -> Iterator[Value]:
     """Yield what the words name: numbers, quoted texts, names of characters."""
     for number in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w]|\.\d)", text):
         if len(number) <= 12:
@@ -63,7 +64,7 @@ def _named(text: str) -> Iterator[Any]:
         yield from (words[word] for words in (_NUMBER_WORDS, _CHARACTER_WORDS, _CLOSING_WORDS) if word in words)
 
 
-def _shown(examples: Sequence[Example]) -> Iterator[Any]:
+def _shown(examples: Sequence[Example]) -> Iterator[Value]:
     """Yield what the examples show: field names of records, marks and new words of the outputs, marks of the inputs."""
     inputs = [arg for example in examples for arg in example.args]
     for arg in inputs:
@@ -84,7 +85,7 @@ def _within(text: str, others: Iterable[str]) -> bool:
     return any(text.lower() in other.lower() for other in others)
 
 
-def _fields(value: Any) -> Iterator[str]:
+def _fields(value: Value) -> Iterator[str]:
     if isinstance(value, dict):
         yield from (key for key in value if isinstance(key, str))
     if isinstance(value, list | tuple):
@@ -93,7 +94,7 @@ def _fields(value: Any) -> Iterator[str]:
                 yield from _fields(item)
 
 
-def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+def _texts(value: Value, depth: int = 0) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list | tuple) and depth < 3:

@@ -5,9 +5,9 @@ Source: Gulwani, FlashFill, POPL 2011; Feser et al., lambda-squared, PLDI 2015.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from models.offline.values import same
+from models.offline.values import Value, Values, same
 
 SEPARATORS: Final = (" ", ",", ", ", "-", "_", "\n")
 
@@ -18,7 +18,7 @@ class Shape:
 
     wrap: str
     """Template over a, the list: "a" for the list itself."""
-    lists: list[list[Any]]
+    lists: list[list[Value]]
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Deduced:
 
     form: str
     wrap: str
-    values: list[Any]
+    values: list[Value]
 
 
-def shapes(outputs: Sequence[Any]) -> Iterator[Shape]:
+def shapes(outputs: Values) -> Iterator[Shape]:
     """Yield the ways in which the outputs are lists in disguise."""
     kinds = {type(output) for output in outputs}
     seen_as = _SEEN_AS.get(kinds.pop()) if len(kinds) == 1 else None
@@ -38,13 +38,13 @@ def shapes(outputs: Sequence[Any]) -> Iterator[Shape]:
         yield from seen_as(outputs)
 
 
-def _lists(outputs: Sequence[list[Any]]) -> Iterator[Shape]:
+def _lists(outputs: Sequence[list[Value]]) -> Iterator[Shape]:
     yield Shape("a", list(outputs))
     if all(map(_sorted, outputs)) and any(len(output) > 1 for output in outputs):
         yield Shape("sorted(a)", list(outputs))
 
 
-def _tuples(outputs: Sequence[tuple[Any, ...]]) -> Iterator[Shape]:
+def _tuples(outputs: Sequence[tuple[Value, ...]]) -> Iterator[Shape]:
     yield Shape("tuple(a)", [list(output) for output in outputs])
 
 
@@ -55,11 +55,11 @@ def _texts(outputs: Sequence[str]) -> Iterator[Shape]:
             yield Shape(f"{separator!r}.join(a)", [output.split(separator) if output else [] for output in outputs])
 
 
-def _dicts(outputs: Sequence[Any]) -> Iterator[Shape]:
+def _dicts(outputs: Values) -> Iterator[Shape]:
     yield Shape("dict", list(outputs))
 
 
-_SEEN_AS: Final[dict[type, Callable[[Any], Iterator[Shape]]]] = {
+_SEEN_AS: Final[dict[type, Callable[[Value], Iterator[Shape]]]] = {
     list: _lists,
     tuple: _tuples,
     str: _texts,
@@ -67,7 +67,7 @@ _SEEN_AS: Final[dict[type, Callable[[Any], Iterator[Shape]]]] = {
 }
 
 
-def deduce(sequences: Sequence[Any], outputs: Sequence[Any]) -> Iterator[Deduced]:
+def deduce(sequences: Values, outputs: Values) -> Iterator[Deduced]:
     """Yield what bodies over the elements of these sequences must give for the outputs to come about."""
     for shape in shapes(outputs):
         for form, witness in _WITNESSES.items():
@@ -76,7 +76,7 @@ def deduce(sequences: Sequence[Any], outputs: Sequence[Any]) -> Iterator[Deduced
                 yield Deduced(form, shape.wrap, found)
 
 
-def _mapped(sequences: Sequence[Any], shape: Shape) -> list[Any] | None:
+def _mapped(sequences: Values, shape: Shape) -> list[Value] | None:
     if shape.wrap in ("dict", "sorted(a)"):
         return None
     if all(len(s) == len(o) for s, o in zip(sequences, shape.lists, strict=True)):
@@ -84,10 +84,10 @@ def _mapped(sequences: Sequence[Any], shape: Shape) -> list[Any] | None:
     return None
 
 
-def _filtered(sequences: Sequence[Any], shape: Shape) -> list[Any] | None:
+def _filtered(sequences: Values, shape: Shape) -> list[Value] | None:
     if shape.wrap == "dict":
         return None
-    labels: list[Any] = []
+    labels: list[Value] = []
     for sequence, output in zip(sequences, shape.lists, strict=True):
         kept = [_among(item, output) for item in sequence]
         left = [item for item, keep in zip(sequence, kept, strict=True) if keep]
@@ -97,10 +97,10 @@ def _filtered(sequences: Sequence[Any], shape: Shape) -> list[Any] | None:
     return labels if labels and not all(labels) else None
 
 
-def _keyed(sequences: Sequence[Any], shape: Shape) -> list[Any] | None:
+def _keyed(sequences: Values, shape: Shape) -> list[Value] | None:
     if shape.wrap != "dict":
         return None
-    values: list[Any] = []
+    values: list[Value] = []
     for sequence, output in zip(sequences, shape.lists, strict=True):
         try:
             if list(dict.fromkeys(sequence)) != list(output) and set(sequence) != set(output):
@@ -111,22 +111,22 @@ def _keyed(sequences: Sequence[Any], shape: Shape) -> list[Any] | None:
     return values
 
 
-_WITNESSES: Final[dict[str, Callable[[Sequence[Any], Shape], list[Any] | None]]] = {
+_WITNESSES: Final[dict[str, Callable[[Values, Shape], list[Value] | None]]] = {
     "map": _mapped,
     "filter": _filtered,
     "dict_map": _keyed,
 }
 
 
-def _among(item: Any, output: Sequence[Any]) -> bool:
+def _among(item: Value, output: Values) -> bool:
     return any(same(item, other) for other in output)
 
 
-def _sorted(items: list[Any]) -> bool:
+def _sorted(items: list[Value]) -> bool:
     return _sort_if(items, True) == items
 
 
-def _sort_if(items: list[Any], wanted: bool) -> list[Any]:
+def _sort_if(items: list[Value], wanted: bool) -> list[Value]:
     try:
         return sorted(items) if wanted else items
     except TypeError:  # a mixture has no order

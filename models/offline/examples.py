@@ -4,9 +4,10 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from models.offline.literals import NotAValueError, fold, value_of
+from models.offline.values import Value
 
 MAX_EXAMPLES: Final = 12
 _ARROW: Final = re.compile(
@@ -18,8 +19,8 @@ _ARROW: Final = re.compile(
 class Example:
     """Arguments of one call and what it must return."""
 
-    args: tuple[Any, ...]
-    expected: Any
+    args: tuple[Value, ...]
+    expected: Value
 
 
 def examples_in(text: str, name: str) -> list[Example]:
@@ -69,7 +70,7 @@ def closing(text: str, start: int) -> int | None:
     return None
 
 
-def _arguments(call: str) -> tuple[Any, ...] | None:
+def _arguments(call: str) -> tuple[Value, ...] | None:
     try:
         tree = ast.parse(call.strip(), mode="eval").body
         if not isinstance(tree, ast.Call) or tree.keywords:
@@ -79,7 +80,7 @@ def _arguments(call: str) -> tuple[Any, ...] | None:
         return None
 
 
-def _expected(before: str, after: str) -> tuple[Any] | None:
+def _expected(before: str, after: str) -> tuple[Value] | None:
     """Return what a call must return, as a tuple of one; None when the text does not say."""
     line = before.rpartition("\n")[2]
     rest, _, following = after.partition("\n")
@@ -98,7 +99,7 @@ def _expected(before: str, after: str) -> tuple[Any] | None:
     return _leading_value(after[arrow.end() :])
 
 
-def _leading_value(text: str) -> tuple[Any] | None:
+def _leading_value(text: str) -> tuple[Value] | None:
     """Return the value with which a text begins; the whole line, or the longest part of it that is one."""
     if text[:1] in ("[", "(", "{"):
         end = closing(text, 0)
@@ -113,7 +114,7 @@ def _leading_value(text: str) -> tuple[Any] | None:
     return None
 
 
-def _value(text: str) -> tuple[Any] | None:
+def _value(text: str) -> tuple[Value] | None:
     try:
         return (value_of(text),)
     except NotAValueError:

@@ -5,10 +5,9 @@ import builtins
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
 
 from models.offline.catalog import MODULES, PARAMETERS, Component, helper_sources
-from models.offline.values import MISSING, kind_of
+from models.offline.values import MISSING, Value, kind_of
 
 HELPER_SUFFIX = "_helper"
 """Added to a helper's name where a parameter has the same."""
@@ -20,7 +19,7 @@ class Node:
     __slots__ = ("args", "component", "cost", "found_after", "kind", "leaf", "values")
 
     def __init__(
-        self, values: list[Any], cost: int, component: Component | None = None, args: "tuple[Node, ...]" = ()
+        self, values: list[Value], cost: int, component: Component | None = None, args: "tuple[Node, ...]" = ()
     ) -> None:
         self.values = values
         self.cost = cost
@@ -48,7 +47,7 @@ def _parsed(source: str) -> ast.expr:
     return ast.parse(source, mode="eval").body
 
 
-def leaf(source: str, values: list[Any], cost: int) -> Node:
+def leaf(source: str, values: list[Value], cost: int) -> Node:
     """Make a node of a name or a constant."""
     node = Node(values, cost=cost)
     node.leaf = _parsed(source)

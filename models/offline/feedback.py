@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from models.offline.catalog import helper_sources
 from models.offline.examples import Example, examples_in
@@ -11,7 +10,7 @@ from models.offline.fuel import STEPS, Fuel, RefusedCodeError, checked, load
 from models.offline.memories import copies
 from models.offline.parse import Request
 from models.offline.problem import Problem
-from models.offline.values import MISSING, same
+from models.offline.values import MISSING, Value, same
 
 _CRASH = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b|\braised\b|\bexception\b")
 _SLOW = re.compile(r"time ?out|timed out|too slow|time limit", re.IGNORECASE)
@@ -27,10 +26,10 @@ class Lessons:
     """An attempt raised: programs that fail on probes are worse than usual."""
     slow: bool = False
     """An attempt took too long."""
-    behaviours: list[list[Any]] = field(default_factory=list)
+    behaviours: list[list[Value]] = field(default_factory=list)
     """Values of earlier attempts in every situation: what behaves alike fails alike."""
 
-    def repeats(self, values: list[Any]) -> bool:
+    def repeats(self, values: list[Value]) -> bool:
         """Tell whether an expression behaves like an earlier attempt in every situation."""
         return any(_alike(values, known) for known in self.behaviours)
 
@@ -55,7 +54,7 @@ def observe(lessons: Lessons, request: Request, problem: Problem) -> None:
             lessons.behaviours.append(values)
 
 
-def behaviour(code: str, problem: Problem, name: str) -> list[Any] | None:
+def behaviour(code: str, problem: Problem, name: str) -> list[Value] | None:
     """Return what a program gives for every input of a problem, MISSING where it fails; None when it cannot be run."""
     return run_on(code, name, problem.inputs)
 
@@ -63,11 +62,11 @@ def behaviour(code: str, problem: Problem, name: str) -> list[Any] | None:
 def run_on(
     code: str,
     name: str,
-    inputs: Sequence[tuple[Any, ...]],
-    failed: Callable[[tuple[Any, ...], Exception], None] = lambda _inputs, _error: None,
+    inputs: Sequence[tuple[Value, ...]],
+    failed: Callable[[tuple[Value, ...], Exception], None] = lambda _inputs, _error: None,
     *,
     steps: int = STEPS,
-) -> list[Any] | None:
+) -> list[Value] | None:
     """Return what a program gives for each input, MISSING where it fails; None when it cannot be run.
 
     failed: hears of every failure. steps: that it may take on each input.
@@ -79,7 +78,7 @@ def run_on(
         return None
     if not callable(function) or name in helper_sources():
         return None
-    values: list[Any] = []
+    values: list[Value] = []
     for given in inputs:
         fuel.left = steps
         try:
@@ -90,7 +89,7 @@ def run_on(
     return values
 
 
-def _alike(values: list[Any], known: list[Any]) -> bool:
+def _alike(values: list[Value], known: list[Value]) -> bool:
     return all(
         (a is MISSING and b is MISSING) or (a is not MISSING and b is not MISSING and same(a, b))
         for a, b in zip(values, known, strict=True)

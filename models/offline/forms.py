@@ -1,14 +1,14 @@
 """Higher-order forms: map, filter, sort by key and their like, over the elements of a sequence."""
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import compress, dropwhile, takewhile
-from typing import Any, Final
+from typing import Final
 
 from models.offline.catalog import Component
 from models.offline.expression import Node
-from models.offline.values import MISSING
+from models.offline.values import MISSING, Value, Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Form:
     """Tag of the bodies it takes."""
     template: str
     """Over a (the sequence) and b (the body); VAR is the bound variable."""
-    apply: Callable[[Any, list[Any]], Any]
+    apply: Callable[[Value, list[Value]], Value]
     words: frozenset[str] = frozenset()
 
     def component(self, variable: str) -> Component:
@@ -39,26 +39,26 @@ class Form:
         )
 
 
-def _never(*_: Node) -> list[Any]:
+def _never(*_: Node) -> list[Value]:
     raise TypeError("a form is applied to a sequence and a body, not called")
 
 
-def _pick(best: Callable[..., int]) -> Callable[[Any, list[Any]], Any]:
+def _pick(best: Callable[..., int]) -> Callable[[Value, list[Value]], Value]:
     return lambda items, keys: items[best(range(len(keys)), key=keys.__getitem__)]
 
 
-def _ordered(items: Any, keys: list[Any], *, down: bool = False) -> list[Any]:
+def _ordered(items: Value, keys: list[Value], *, down: bool = False) -> list[Value]:
     return [items[i] for i in sorted(range(len(keys)), key=keys.__getitem__, reverse=down)]
 
 
-def _grouped(items: Any, keys: list[Any]) -> dict[Any, list[Any]]:
-    groups: dict[Any, list[Any]] = {}
+def _grouped(items: Value, keys: list[Value]) -> dict[Value, list[Value]]:
+    groups: dict[Value, list[Value]] = {}
     for item, key in zip(items, keys, strict=True):
         groups.setdefault(key, []).append(item)
     return groups
 
 
-def _form(row: str, apply: Callable[[Any, list[Any]], Any]) -> Form:
+def _form(row: str, apply: Callable[[Value, list[Value]], Value]) -> Form:
     name, cost, tags, template, words = (cell.strip() for cell in row.split(" | "))
     sequence, body = tags.split()
     return Form(name, int(cost), sequence, body, template, apply, frozenset(words.split()))
@@ -117,18 +117,18 @@ FORMS: Final = (
 class Pool:
     """The elements of a sequence over all situations in one vector."""
 
-    sequences: tuple[Any, ...]
+    sequences: tuple[Value, ...]
     """One per situation; None where it is missing."""
     bounds: tuple[tuple[int, int], ...]
-    elements: list[Any]
+    elements: list[Value]
     visible: int
     """Number of elements of visible situations: they come first."""
 
     @classmethod
-    def of(cls, values: Sequence[Any], visible: int) -> "Pool":
+    def of(cls, values: Values, visible: int) -> "Pool":
         """Pool the elements of sequences, the first `visible` of which belong to examples."""
         sequences = tuple(None if value is MISSING else value for value in values)
-        elements: list[Any] = []
+        elements: list[Value] = []
         bounds = []
         shown = 0
         for index, sequence in enumerate(sequences):
@@ -139,13 +139,13 @@ class Pool:
                 shown = len(elements)
         return cls(sequences, tuple(bounds), elements, shown)
 
-    def spread(self, values: Sequence[Any]) -> list[Any]:
+    def spread(self, values: Values) -> list[Value]:
         """Repeat a value per situation for each of its elements."""
         return [value for value, (i, j) in zip(values, self.bounds, strict=True) for _ in range(j - i)]
 
-    def gather(self, form: Form, body: list[Any], visible: int) -> list[Any] | None:
+    def gather(self, form: Form, body: list[Value], visible: int) -> list[Value] | None:
         """Apply a form; None when a visible situation fails."""
-        values: list[Any] = []
+        values: list[Value] = []
         for index, (sequence, (i, j)) in enumerate(zip(self.sequences, self.bounds, strict=True)):
             value = MISSING if sequence is None else _one(form, sequence, body[i:j])
             if value is MISSING and index < visible:
@@ -154,7 +154,7 @@ class Pool:
         return values
 
 
-def _one(form: Form, sequence: Any, values: list[Any]) -> Any:
+def _one(form: Form, sequence: Value, values: list[Value]) -> Value:
     try:
         return form.apply(sequence, values)
     except (TypeError, ValueError, IndexError, ArithmeticError):  # keys that cannot be compared, hashed or joined

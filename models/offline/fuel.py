@@ -22,6 +22,8 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Final
 
+from models.offline.values import Value
+
 MODULES: Final[Mapping[str, ModuleType]] = {
     m.__name__: m
     for m in (
@@ -33,7 +35,7 @@ STEPS: Final = 3_000
 MAX_SIZE: Final = 10_000
 
 
-def _is_error(value: Any) -> bool:
+def _is_error(value: Value) -> bool:
     return isinstance(value, type) and issubclass(value, BaseException)
 
 
@@ -94,14 +96,14 @@ def _call(name: str, *arguments: ast.expr) -> ast.expr:
     return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
-def _mult(a: Any, b: Any) -> Any:
+def _mult(a: Value, b: Value) -> Value:
     for items, times in ((a, b), (b, a)):
         if hasattr(items, "__len__") and isinstance(times, int) and len(items) * times > MAX_SIZE:
             raise OutOfFuelError
     return a * b
 
 
-def _pow(a: Any, b: Any) -> Any:
+def _pow(a: Value, b: Value) -> Value:
     if abs(a) > 10**9 or abs(b) > 64:
         raise OutOfFuelError
     return a**b
@@ -149,9 +151,9 @@ def checked(code: str) -> ast.Module:
     return tree
 
 
-def load(tree: ast.Module, fuel: Fuel) -> dict[str, Any]:
+def load(tree: ast.Module, fuel: Fuel) -> dict[str, Value]:
     """Run a checked module's top level and return its names. Raises RefusedCodeError when that fails."""
-    names: dict[str, Any] = {
+    names: dict[str, Value] = {
         "__builtins__": _BUILTINS | {"__import__": _import, "range": _range},
         "_tick": fuel.tick,
         "_mult": _mult,

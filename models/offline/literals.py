@@ -3,9 +3,11 @@
 import ast
 import operator
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-_BINARY: Final[dict[type, Callable[[Any, Any], Any]]] = {
+from models.offline.values import Value
+
+_BINARY: Final[dict[type, Callable[[Value, Value], Value]]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -14,13 +16,13 @@ _BINARY: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
 }
-_UNARY: Final[dict[type, Callable[[Any], Any]]] = {
+_UNARY: Final[dict[type, Callable[[Value], Value]]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
     ast.Not: operator.not_,
     ast.Invert: operator.invert,
 }
-_NAMES: Final[dict[str, Any]] = {"true": True, "false": False, "null": None, "inf": float("inf")}
+_NAMES: Final[dict[str, Value]] = {"true": True, "false": False, "null": None, "inf": float("inf")}
 MAX_SOURCE: Final = 20_000
 
 
@@ -28,7 +30,7 @@ class NotAValueError(ValueError):
     """The text is not a literal."""
 
 
-def value_of(source: str) -> Any:
+def value_of(source: str) -> Value:
     """Return the value that source text denotes. Raises NotAValueError when it is no literal or an unreasonable one."""
     if len(source) > MAX_SOURCE:
         raise NotAValueError("too long")
@@ -38,7 +40,7 @@ def value_of(source: str) -> Any:
         raise NotAValueError(source[:80]) from error
 
 
-def fold(node: ast.expr) -> Any:
+def fold(node: ast.expr) -> Value:
     """Return the value of a syntax tree made of literals and arithmetic. Raises NotAValueError for anything else."""
     if isinstance(node, ast.Constant):
         return node.value
@@ -52,7 +54,7 @@ def fold(node: ast.expr) -> Any:
         raise NotAValueError(ast.unparse(node)[:80]) from error
 
 
-def _compound(node: ast.expr) -> Any:
+def _compound(node: ast.expr) -> Value:
     match node:
         case ast.Set():
             return set(map(fold, node.elts))
@@ -69,11 +71,11 @@ def _compound(node: ast.expr) -> Any:
     raise NotAValueError(ast.unparse(node)[:80])
 
 
-def _size(value: Any) -> Any:
+def _size(value: Value) -> Value:
     return len(value) if hasattr(value, "__len__") else abs(value)
 
 
-def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
+def _arithmetic(op: ast.operator, left: Value, right: Value) -> Value:
     numbers = all(isinstance(value, int | float) for value in (left, right))
     sizes = [_size(left), _size(right)]
     if isinstance(op, ast.Pow) and not (numbers and sizes[0] <= 10**6 and sizes[1] <= 64):
@@ -83,8 +85,8 @@ def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
     return _BINARY[type(op)](left, right)
 
 
-def _constructed(name: str, arguments: list[Any]) -> Any:
-    made: dict[str, Callable[..., Any]] = {"set": set, "list": list, "tuple": tuple, "dict": dict, "float": float}
+def _constructed(name: str, arguments: list[Value]) -> Value:
+    made: dict[str, Callable[..., Value]] = {"set": set, "list": list, "tuple": tuple, "dict": dict, "float": float}
     if name not in made or len(arguments) > 1:
         raise NotAValueError(f"{name}(...)")
     return made[name](*arguments)

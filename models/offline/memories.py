@@ -5,12 +5,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from marshal import dumps, loads
-from typing import Any, Final
+from typing import Final
 
 from models.offline.catalog import PARAMETERS, Component, helper_sources
 from models.offline.expression import Node
 from models.offline.fuel import STEPS, Fuel, RefusedCodeError, checked, load
 from models.offline.parse import MemoryBlock
+from models.offline.values import Value
 from models.offline.words import stem, words_in
 
 MAX_MEMORIES: Final = 12
@@ -120,7 +121,7 @@ def _module(shelf: Library, memory: MemoryBlock, words: frozenset[str], taken: s
     return _Module(memory, [node for node in tree.body if isinstance(node, ast.FunctionDef)], source, price)
 
 
-def _whole(module: _Module, function: Callable[..., list[Any]]) -> Component:
+def _whole(module: _Module, function: Callable[..., list[Value]]) -> Component:
     tags = _parameter_tags(module.main)
     return Component(
         name=module.main.name,
@@ -134,7 +135,7 @@ def _whole(module: _Module, function: Callable[..., list[Any]]) -> Component:
     )
 
 
-def _component_of(part: "Part", module: _Module, function: Callable[..., list[Any]], *, carried: bool) -> Component:
+def _component_of(part: "Part", module: _Module, function: Callable[..., list[Value]], *, carried: bool) -> Component:
     return Component(
         name=f"part of {module.main.name}: {part.source}",
         patterns=part.patterns,
@@ -190,10 +191,10 @@ def _price(memory: MemoryBlock, name: str, words: frozenset[str]) -> int:
     return 4 if memory.similarity >= NEAR else 5
 
 
-def metered(function: Callable[..., Any], fuel: Fuel) -> Callable[..., list[Any]]:
+def metered(function: Callable[..., Value], fuel: Fuel) -> Callable[..., list[Value]]:
     """Return a component function that calls code with fresh fuel and copies of its arguments."""
 
-    def evaluate(*nodes: Node) -> list[Any]:
+    def evaluate(*nodes: Node) -> list[Value]:
         results = []
         for values in zip(*(node.values for node in nodes), strict=True):
             fuel.left = STEPS
@@ -203,7 +204,7 @@ def metered(function: Callable[..., Any], fuel: Fuel) -> Callable[..., list[Any]
     return evaluate
 
 
-def copies(values: tuple[Any, ...]) -> Any:
+def copies(values: tuple[Value, ...]) -> Value:
     """Copy arguments, which code may change; marshal is ten times as fast as copy.deepcopy."""
     return loads(dumps(values, 2))  # noqa: S302 made in this line
 

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Final
+from typing import Final
 
 from state.errors import TransientError
+from state.json_values import JsonObject
 
 WALL_S: Final = 60.0
 CANDIDATES_PER_WALL_S: Final = 1_000
@@ -46,7 +47,7 @@ class Worker:
         """Process id."""
         return self._process.pid
 
-    def ask(self, asked: dict[str, Any], wall_s: float) -> dict[str, Any]:
+    def ask(self, asked: JsonObject, wall_s: float) -> JsonObject:
         """Send a request and wait for the answer. Raises WorkerDiedError when there is none."""
         assert self._process.stdin
         body = json.dumps(asked).encode()
@@ -104,7 +105,7 @@ class SearchPool:
         for _ in range(size):
             self._idle.put(None)
 
-    def ask(self, system: str, human: str, budget: int) -> dict[str, Any]:
+    def ask(self, system: str, human: str, budget: int) -> JsonObject:
         """Search in an idle process.
 
         If a process dies or hangs, code in a memory may have ended it: one more try, without the memories' code.
@@ -117,7 +118,7 @@ class SearchPool:
                 reason = error
         raise TransientError(f"the search process failed twice: {reason}")
 
-    def _try(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _try(self, asked: JsonObject) -> JsonObject:
         worker = self._idle.get() or self._start()
         wall_s = self._wall_s + asked["budget"] / CANDIDATES_PER_WALL_S
         healthy = False

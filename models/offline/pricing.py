@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from models.offline.catalog import Component, components
 from models.offline.forms import FORMS, Form
 from models.offline.memories import Library
 from models.offline.problem import Problem
+from models.offline.values import Value
 from models.offline.words import stem
 
 STAGES: Final = (
@@ -110,7 +111,7 @@ def applicable(parts: Sequence[Component], problem: Problem) -> list[Component]:
     return [part for part in parts if all(needs[tag] in held for tag in part.patterns if tag in needs)]
 
 
-def _held(value: Any) -> set[type]:
+def _held(value: Value) -> set[type]:
     """Return the types of a value and of everything in it."""
     kinds = {type(value)}
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | set) else ()

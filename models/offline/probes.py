@@ -5,14 +5,16 @@ They keep programs apart that the examples cannot, and show which programs are c
 
 from collections.abc import Sequence
 from random import Random
-from typing import Any, Final
+from typing import Final
+
+from models.offline.values import Value
 
 PROBES: Final = 3
 MAX_ITEMS: Final = 6
 """Of a probe's lists: every element costs time in every candidate."""
 
 
-def probes(inputs: Sequence[tuple[Any, ...]], count: int = PROBES) -> list[tuple[Any, ...]]:
+def probes(inputs: Sequence[tuple[Value, ...]], count: int = PROBES) -> list[tuple[Value, ...]]:
     """Return argument tuples like the given ones, the same for the same inputs."""
     random = Random(f"probes:{inputs!r}"[:2_000])
     made = []
@@ -22,7 +24,7 @@ def probes(inputs: Sequence[tuple[Any, ...]], count: int = PROBES) -> list[tuple
     return made
 
 
-def _mutated(value: Any, random: Random) -> Any:
+def _mutated(value: Value, random: Random) -> Value:
     if isinstance(value, bool):
         return random.random() < 0.5
     if isinstance(value, int):
@@ -53,7 +55,7 @@ def _mutated_text(text: str, random: Random) -> str:
     return random.choice((text[::-1], text[start:] + text[:1], text.swapcase(), text + text[-1]))
 
 
-def _mutated_items(items: list[Any], random: Random) -> list[Any]:
+def _mutated_items(items: list[Value], random: Random) -> list[Value]:
     choice = random.random()
     items = items[:MAX_ITEMS]
     if len(items) > 1 and choice < 0.4:

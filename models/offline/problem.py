@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from models.offline.constants import constants
 from models.offline.examples import Example
 from models.offline.expression import Node, leaf
 from models.offline.parse import Request
 from models.offline.probes import probes
+from models.offline.values import Value
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class Problem:
     """What a search is for."""
 
     params: tuple[str, ...]
-    inputs: tuple[tuple[Any, ...], ...]
+    inputs: tuple[tuple[Value, ...], ...]
     """Argument tuples: the visible examples, then the probes."""
-    outputs: tuple[Any, ...]
+    outputs: tuple[Value, ...]
     """Of the visible examples."""
-    constants: tuple[tuple[Any, int], ...]
+    constants: tuple[tuple[Value, int], ...]
     """(value, cost)"""
 
     @property
@@ -66,7 +66,7 @@ class Guarded:
 
     rest: Problem
     param: str
-    otherwise: Any
+    otherwise: Value
 
 
 def guarded(problem: Problem, text: str) -> Guarded | None:

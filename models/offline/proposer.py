@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from models.offline.bank import Budget
 from models.offline.catalog import Component, components
@@ -20,7 +20,7 @@ from models.offline.forms import FORMS, Form, Pool
 from models.offline.memories import library
 from models.offline.parse import Request
 from models.offline.tables.phrases import PHRASES
-from models.offline.values import kind_of
+from models.offline.values import Value, Values, kind_of
 
 MAX_DRAWS: Final = 400
 DRAWN_INPUTS: Final = 60
@@ -84,7 +84,7 @@ class Draft:
     """A task in the making: the expression so far and what has been said of it."""
 
     param: str
-    inputs: list[Any]
+    inputs: list[Value]
     node: Node
     names: list[str]
     sentences: list[str]
@@ -112,14 +112,14 @@ def proposal(request: Request, human: str, purse: Budget) -> str:
     return ""
 
 
-def _telling(values: Sequence[Any]) -> list[int]:
+def _telling(values: Values) -> list[int]:
     """Return the places of the answers to keep; [] where too few are plain, or too many of them the same."""
     kept = [index for index, value in enumerate(values) if _is_plain(value)]
     answers = {repr(values[index]) for index in kept}
     return kept[:INPUTS] if len(kept) >= INPUTS and len(answers) > INPUTS // 3 else []
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Value) -> bool:
     """Tell whether an answer is short and neither empty nor missing."""
     text = repr(value)
     return len(text) <= MAX_ANSWER and value not in ("", [], None) and "object at" not in text
@@ -142,7 +142,7 @@ def _drawn(random: Random, functions: Sequence[Component], texts: Mapping[str, s
     return draft
 
 
-def _things(random: Random, element: str) -> list[Any]:
+def _things(random: Random, element: str) -> list[Value]:
     count = random.randint(5, 8)
     if element == "int":
         return [random.randint(*random.choice(((2, 99), (2, 40), (100, 300)))) for _ in range(count)]
@@ -179,7 +179,7 @@ def _extend(draft: Draft, kind: str, random: Random) -> None:
         _extend_each(draft, kind, element, (stage, constant, phrase))
 
 
-def _extend_each(draft: Draft, kind: str, element: str, step: tuple[Stage, Any, str]) -> None:
+def _extend_each(draft: Draft, kind: str, element: str, step: tuple[Stage, Value, str]) -> None:
     """Add a step that is taken for each element: one that keeps some of them, or one that changes them."""
     stage, constant, phrase = step
     pool = Pool.of(draft.node.values, len(draft.node.values))
@@ -197,7 +197,7 @@ def _extend_each(draft: Draft, kind: str, element: str, step: tuple[Stage, Any, 
     draft.sentences.append(f"Keep only the {things} that {phrase}" if kind == "keep" else phrase)
 
 
-def _narrow(draft: Draft, pool: Pool, wanted: Sequence[Any]) -> None:
+def _narrow(draft: Draft, pool: Pool, wanted: Values) -> None:
     """Leave only the inputs of which a filter keeps at least two things and drops at least one."""
     counts = [(sum(map(bool, wanted[i:j])), j - i) for i, j in pool.bounds]
     chosen = [index for index, (kept, all_) in enumerate(counts) if 2 <= kept < all_]

@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import mul
-from typing import Any, Final
+from typing import Final
 
 from models.offline.bank import Budget
 from models.offline.feedback import run_on
@@ -16,7 +16,8 @@ from models.offline.parse import Request
 from models.offline.probes import probes
 from models.offline.problem import Problem, problem_of
 from models.offline.solve import programs_that_fit
-from models.offline.values import MISSING, same
+from models.offline.values import MISSING, Value, Values, same
+from state.json_values import JsonObject
 from state.syntax import parsed
 
 MORE_PROBES: Final = 12
@@ -38,7 +39,7 @@ class Found:
 
     score: float = UNKNOWN
     critique: str = ""
-    findings: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[JsonObject] = field(default_factory=list)
     agreement: float | None = None
     """Of the other programs that fit the examples, with this one on the probes, in [0, 1]; None: there are none."""
     probes: int = 0
@@ -67,7 +68,7 @@ def _observe(found: Found, request: Request, problem: Problem, name: str, purse:
     if parsed(request.program) is None:
         found.score, found.critique = 0.0, "It does not parse."
         return
-    raised: list[tuple[tuple[Any, ...], Exception]] = []
+    raised: list[tuple[tuple[Value, ...], Exception]] = []
     inputs = [*problem.inputs, *probes(problem.inputs[: problem.visible], MORE_PROBES)]
     values = run_on(request.program, name, inputs, lambda given, error: raised.append((given, error)), steps=MAX_STEPS)
     if values is None or any(_is_missing_here(error) for _, error in raised):
@@ -83,7 +84,7 @@ def _observe(found: Found, request: Request, problem: Problem, name: str, purse:
     _compare(found, values, _others(request, problem, inputs, purse), problem.visible)
 
 
-def _compare(found: Found, values: Sequence[Any], others: Sequence[Sequence[Any]], visible: int) -> None:
+def _compare(found: Found, values: Values, others: Sequence[Values], visible: int) -> None:
     """Score a program that fits the examples by what other such programs give for the probes, and by its failures."""
     failing = sum(value is MISSING for value in values) / len(values)
     found.alternatives = len(others)
@@ -108,9 +109,7 @@ def _is_missing_here(error: Exception) -> bool:
     return isinstance(error, RefusedCodeError) or (isinstance(error, NameError) and hasattr(builtins, error.name or ""))
 
 
-def _wrong(
-    problem: Problem, values: Sequence[Any], name: str, slow: Sequence[tuple[Any, ...]]
-) -> Iterator[dict[str, Any]]:
+def _wrong(problem: Problem, values: Values, name: str, slow: Sequence[tuple[Value, ...]]) -> Iterator[JsonObject]:
     """Yield a finding per example that fails; one that takes many steps may still come to its end elsewhere."""
     for given, value, expected in zip(problem.inputs, values, problem.outputs, strict=False):
         if given not in slow and (value is MISSING or not same(value, expected)):
@@ -118,18 +117,16 @@ def _wrong(
             yield _finding("example fails", f"{name}{_call(given)} {gives}, expected {_short(expected)}")
 
 
-def _shown(name: str, raised: Sequence[tuple[tuple[Any, ...], Exception]]) -> list[dict[str, Any]]:
+def _shown(name: str, raised: Sequence[tuple[tuple[Value, ...], Exception]]) -> list[JsonObject]:
     """Return one finding per kind of error."""
-    kinds: dict[str, tuple[Any, ...]] = {}
+    kinds: dict[str, tuple[Value, ...]] = {}
     for given, error in raised:
         kind = "takes too many steps" if isinstance(error, OutOfFuelError) else f"raises {type(error).__name__}"
         kinds.setdefault(kind, given)
     return [_finding("probe error", f"{name}{_call(given)} {kind}") for kind, given in kinds.items()][:MAX_SHOWN]
 
 
-def _others(
-    request: Request, problem: Problem, inputs: Sequence[tuple[Any, ...]], purse: Budget
-) -> list[Sequence[Any]]:
+def _others(request: Request, problem: Problem, inputs: Sequence[tuple[Value, ...]], purse: Budget) -> list[Values]:
     """Return what each of the best programs that fit the examples gives for the inputs."""
     name = request.signature.name if request.signature else ""
     programs = programs_that_fit(request, problem, purse, MAX_ALTERNATIVES)
@@ -137,7 +134,7 @@ def _others(
     return [values for values in ran if values is not None]
 
 
-def _agreement(others: Sequence[Sequence[Any]], probed: Sequence[Any]) -> float | None:
+def _agreement(others: Sequence[Values], probed: Values) -> float | None:
     """Return how many of the other programs' values on the probes are the program's own, in [0, 1].
 
     others: best first; the n-th counts 1 / n, since most of those that fit few examples are far-fetched.
@@ -147,21 +144,21 @@ def _agreement(others: Sequence[Sequence[Any]], probed: Sequence[Any]) -> float 
     return round(sum(map(mul, weights, shares)) / sum(weights), 3) if others and probed else None
 
 
-def _alike(a: Any, b: Any) -> bool:
+def _alike(a: Value, b: Value) -> bool:
     if a is MISSING or b is MISSING:
         return a is b
     return same(a, b)
 
 
-def _finding(rule: str, detail: str) -> dict[str, Any]:
+def _finding(rule: str, detail: str) -> JsonObject:
     return {"line": 0, "severity": "warning", "rule": rule, "detail": detail[:300]}
 
 
-def _call(given: tuple[Any, ...]) -> str:
+def _call(given: tuple[Value, ...]) -> str:
     return f"({', '.join(map(_short, given))})"
 
 
-def _short(value: Any) -> str:
+def _short(value: Value) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError, MemoryError):  # a number of thousands of digits, a list in itself

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from models.offline.bank import Budget
 from models.offline.parse import Request, parse
@@ -11,6 +11,7 @@ from models.offline.proposer import proposal
 from models.offline.reflector import concept_lines, experience_in, skill_lines
 from models.offline.reviewer import review_of
 from models.offline.solve import Solution, solve
+from state.json_values import JsonObject
 
 _ROLE: Final = re.compile(r"^Role: (propose|reflect|review)[ \t]*$", re.MULTILINE)
 
@@ -20,7 +21,7 @@ class Said:
     """An answer: what the model says, and what `response_metadata` tells about it."""
 
     text: str
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
 
 
 def respond(system: str, human: str, purse: Budget, *, code: bool = True) -> Said:
@@ -53,7 +54,7 @@ def _answer(solution: Solution) -> str:
     return f"{solution.how}\n\n```python\n{solution.code.rstrip()}\n```"
 
 
-def _metadata(solution: Solution, budget: int) -> dict[str, Any]:
+def _metadata(solution: Solution, budget: int) -> JsonObject:
     return {
         "role": "solve",
         "candidates": solution.candidates,

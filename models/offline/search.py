@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from models.offline.bank import Bank, Budget, Goal, OutOfBudgetError
 from models.offline.catalog import Component, compile_template
@@ -11,6 +11,7 @@ from models.offline.deduce import Deduced, deduce
 from models.offline.expression import Node, leaf
 from models.offline.forms import FORMS, Form, Pool
 from models.offline.problem import Problem
+from models.offline.values import Value
 
 MAX_COST: Final = 24
 # Cost up to which sequences are looked for before any goal is deduced for their elements.
@@ -51,7 +52,7 @@ class Elements:
     def _parts(self) -> list[Node]:
         """Return the fields of records and the places of tuples as expressions of their own."""
         elements = self.pool.elements
-        keys: list[Any] = []
+        keys: list[Value] = []
         if all(type(e) is dict for e in elements):
             keys = [key for key in elements[0] if all(key in e for e in elements)]
         elif all(type(e) is tuple and len(e) == len(elements[0]) for e in elements):

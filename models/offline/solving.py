@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from models.offline.catalog import Component, compile_template
 from models.offline.expression import Node, leaf
-from models.offline.values import kind_of, same
+from models.offline.values import Value, Values, kind_of, same
 
 MAX_MODULUS: Final = 12
 
@@ -25,14 +25,14 @@ class Solved:
     """A template over a (the expression) with constants b and c in place, and what it costs."""
 
     template: str
-    constants: tuple[Any, ...]
+    constants: tuple[Value, ...]
     cost: int = 3
 
 
 Solver = Callable[[Sequence[Any], Sequence[Any]], Iterator[Solved]]
 
 
-def solvers_for(wanted: Sequence[Any]) -> dict[str, tuple[Solver, ...]]:
+def solvers_for(wanted: Values) -> dict[str, tuple[Solver, ...]]:
     """Return the solvers that may lead to such values, by the first word of an expression's kind ("list")."""
     target = _KINDS.get(kind_of(wanted)[0].partition("[")[0], "")
     found: dict[str, tuple[Solver, ...]] = {}
@@ -42,7 +42,7 @@ def solvers_for(wanted: Sequence[Any]) -> dict[str, tuple[Solver, ...]]:
     return found
 
 
-def solutions(solvers: Sequence[Solver], values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
+def solutions(solvers: Sequence[Solver], values: Values, wanted: Values) -> Iterator[Solved]:
     """Yield the templates that take every value to the wanted one. Both hold one value per visible situation."""
     if values.count(values[0]) == len(values):
         return
@@ -73,7 +73,7 @@ def _component(template: str, constants: int) -> Component:
     )
 
 
-def _shift(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
+def _shift(values: Values, wanted: Values) -> Iterator[Solved]:
     difference = wanted[0] - values[0]
     if difference and all(same(w - v, difference) for v, w in zip(values, wanted, strict=True)):
         yield Solved("a + b", (difference,)) if difference > 0 else Solved("a - b", (-difference,))
@@ -83,7 +83,7 @@ def _shift(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
             yield Solved("a * b", (factor,))
 
 
-def _affine(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
+def _affine(values: Values, wanted: Values) -> Iterator[Solved]:
     points = sorted(set(zip(values, wanted, strict=True)))
     if len(points) < 3 or points[0][0] == points[1][0]:
         return
@@ -95,7 +95,7 @@ def _affine(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
         yield Solved("a * b + c" if offset > 0 else "a * b - c", (slope, abs(offset)), 5)
 
 
-def _clamp(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
+def _clamp(values: Values, wanted: Values) -> Iterator[Solved]:
     moved = {w for v, w in zip(values, wanted, strict=True) if v != w}
     if len(moved) == 1 and any(v == w for v, w in zip(values, wanted, strict=True)):
         bound = moved.pop()
@@ -104,7 +104,7 @@ def _clamp(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
                 yield Solved(f"{name}(a, b)", (bound,), 4)
 
 
-def _remainder(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
+def _remainder(values: Values, wanted: Values) -> Iterator[Solved]:
     if not all(type(v) is int for v in (*values, *wanted)) or min(wanted) < 0:
         return
     common = 0
@@ -134,24 +134,24 @@ def _quotient(values: Sequence[int], wanted: Sequence[int]) -> Iterator[Solved]:
             return
 
 
-def _split(values: Sequence[Any], wanted: Sequence[bool]) -> tuple[list[Any], list[Any]]:
+def _split(values: Values, wanted: Sequence[bool]) -> tuple[list[Value], list[Value]]:
     return list(compress(values, wanted)), list(compress(values, map(not_, wanted)))
 
 
-def _number_test(values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[Solved]:
+def _number_test(values: Values, wanted: Sequence[bool]) -> Iterator[Solved]:
     yes, no = _split(values, wanted)
     yield from _threshold(yes, no)
     yield from _residue(yes, no)
     yield from _equality(yes, no)
 
 
-def _text_test(values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[Solved]:
+def _text_test(values: Values, wanted: Sequence[bool]) -> Iterator[Solved]:
     yes, no = _split(values, wanted)
     yield from _equality(yes, no)
     yield from _affixes(yes, no)
 
 
-def _threshold(yes: Sequence[Any], no: Sequence[Any]) -> Iterator[Solved]:
+def _threshold(yes: Values, no: Values) -> Iterator[Solved]:
     if len(set(yes)) < 2 or len(set(no)) < 2:
         return
     if min(yes) > max(no):
@@ -165,7 +165,7 @@ def _threshold(yes: Sequence[Any], no: Sequence[Any]) -> Iterator[Solved]:
             yield Solved("a <= b", (max(yes),), 4)
 
 
-def roundest(low: Any, high: Any) -> Any:
+def roundest(low: Value, high: Value) -> Value:
     """Return the roundest number in [low, high): most trailing zeros, then a multiple of 5, then the smallest."""
     if type(low) is not int or type(high) is not int:
         return low
@@ -176,7 +176,7 @@ def roundest(low: Any, high: Any) -> Any:
     return low
 
 
-def _residue(yes: Sequence[Any], no: Sequence[Any]) -> Iterator[Solved]:
+def _residue(yes: Values, no: Values) -> Iterator[Solved]:
     if not no or {*map(type, yes), *map(type, no)} != {int} or len(set(yes)) < 2:
         return
     for modulus in range(2, MAX_MODULUS + 1):
@@ -186,7 +186,7 @@ def _residue(yes: Sequence[Any], no: Sequence[Any]) -> Iterator[Solved]:
             return
 
 
-def _equality(yes: Sequence[Any], no: Sequence[Any]) -> Iterator[Solved]:
+def _equality(yes: Values, no: Values) -> Iterator[Solved]:
     if len(yes) > 1 and all(v == yes[0] for v in yes) and yes[0] not in no:
         yield Solved("a == b", (yes[0],))
     if len(no) > 1 and all(v == no[0] for v in no) and no[0] not in yes:
@@ -242,7 +242,7 @@ def _replaced(values: Sequence[str], wanted: Sequence[str]) -> Iterator[Solved]:
             yield Solved("a.replace(b, c)", (old, by))
 
 
-def _sliced(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
+def _sliced(values: Values, wanted: Values) -> Iterator[Solved]:
     """Find a slice with fixed ends, counted from the front or from the back."""
     longest = max(len(w) for w in wanted)
     if longest == 0 or longest > 40 or max(map(len, values)) > 200:
@@ -262,12 +262,12 @@ def _sliced(values: Sequence[Any], wanted: Sequence[Any]) -> Iterator[Solved]:
                 return
 
 
-def _cuts(template: str, bounds: tuple[int, ...], values: Sequence[Any], wanted: Sequence[Any]) -> bool:
+def _cuts(template: str, bounds: tuple[int, ...], values: Values, wanted: Values) -> bool:
     start, stop = {"a[:b]": (None, bounds[0]), "a[b:]": (bounds[0], None)}.get(template, (bounds[0], bounds[-1]))
     return all(v[start:stop] == w for v, w in zip(values, wanted, strict=True))
 
 
-def _joined(values: Sequence[Any], wanted: Sequence[str]) -> Iterator[Solved]:
+def _joined(values: Values, wanted: Sequence[str]) -> Iterator[Solved]:
     for items, text in zip(values, wanted, strict=True):
         if len(items) > 1 and all(type(item) is str for item in items) and text.startswith(items[0]):
             end = text.find(items[1], len(items[0]))
@@ -277,7 +277,7 @@ def _joined(values: Sequence[Any], wanted: Sequence[str]) -> Iterator[Solved]:
             return
 
 
-def _is_join(separator: str, items: Sequence[Any], text: str) -> bool:
+def _is_join(separator: str, items: Values, text: str) -> bool:
     return all(type(item) is str for item in items) and separator.join(items) == text
 
 

@@ -5,11 +5,16 @@ A *vector* is a list with one value per situation: the visible examples first, t
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 # Longest marshalled vector that is kept: larger ones cost more than they are worth.
 MAX_VECTOR_BYTES: Final = 20_000
 FLOAT_TOLERANCE: Final = 1e-6
+
+Value: TypeAlias = Any
+"""An argument or a result of an example, or a part of one: any value that Python has."""
+Values: TypeAlias = Sequence[Value]
+"""Mostly a vector."""
 
 
 class Missing:
@@ -57,7 +62,7 @@ _ATOMS: Final = frozenset(_SCALARS)
 _kinds: dict[tuple[type, frozenset[type]], tuple[str, tuple[str, ...]]] = {}
 
 
-def kind_of(vector: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
+def kind_of(vector: Values) -> tuple[str, tuple[str, ...]]:
     """Return the kind of a vector ("list[int]") and the tags by which components ask for it.
 
     Tags: X anything, I int, F float, N number, B bool, S str, Q str or list or tuple, L list, T tuple, D dict,
@@ -77,7 +82,7 @@ def kind_of(vector: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
     return "any", ("X",)
 
 
-def _container_kind(outer: type, vector: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
+def _container_kind(outer: type, vector: Values) -> tuple[str, tuple[str, ...]]:
     if outer is list or outer is tuple or outer is set:
         inner = frozenset(map(type, chain.from_iterable(vector)))
     elif outer is dict:
@@ -110,7 +115,7 @@ def element_name(types: frozenset[type]) -> str:
     return "num" if types == {int, float} else "any"
 
 
-def same(got: Any, expected: Any) -> bool:
+def same(got: Value, expected: Value) -> bool:
     """Compare as the tests do: type and value, floats by tolerance, an int equals a float of the same value."""
     if type(expected) is float or type(got) is float:
         if type(got) not in (int, float) or type(expected) not in (int, float):
@@ -132,7 +137,7 @@ def _close(got: float, expected: float) -> bool:
         return False
 
 
-def holds_floats(value: Any) -> bool:
+def holds_floats(value: Value) -> bool:
     """Tell whether a float is anywhere in a value, so that comparison needs a tolerance."""
     if isinstance(value, list | tuple | set):
         return any(map(holds_floats, value))
@@ -141,7 +146,7 @@ def holds_floats(value: Any) -> bool:
     return isinstance(value, float)
 
 
-def in_order(value: Any) -> Any:
+def in_order(value: Value) -> Value:
     """Return a value with every set and dict replaced by a sorted list, so that equal values have equal bytes."""
     if type(value) in _ATOMS:
         return value

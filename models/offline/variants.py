@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, permutations
-from typing import Any, Final
+from typing import Final
 
 from models.offline.bank import Budget, partly
 from models.offline.catalog import Component
@@ -12,7 +12,7 @@ from models.offline.expression import Node
 from models.offline.fuel import Fuel, RefusedCodeError, checked, load
 from models.offline.memories import metered
 from models.offline.problem import Problem
-from models.offline.values import same
+from models.offline.values import Values, same
 
 MAX_FUNCTIONS: Final = 5
 MAX_VARIANTS: Final = 40
@@ -74,7 +74,7 @@ def _tried(function: Component, source: str, problem: Problem) -> Iterator[Node]
             yield node
 
 
-def variants(function: Component, constants: Sequence[Any]) -> Iterator[str]:
+def variants(function: Component, constants: Values) -> Iterator[str]:
     """Yield the sources of a carried function with one step changed: a constant, an operator, a comparison, a name."""
     tree = ast.parse(function.source)
     for node in ast.walk(tree):
@@ -91,7 +91,7 @@ def variants(function: Component, constants: Sequence[Any]) -> Iterator[str]:
             yield from _with(tree, node, "attr", _NAMES.get(node.attr, ()))
 
 
-def _with(tree: ast.Module, node: ast.AST, field: str, values: Sequence[Any]) -> Iterator[str]:
+def _with(tree: ast.Module, node: ast.AST, field: str, values: Values) -> Iterator[str]:
     before = getattr(node, field)
     for value in values:
         setattr(node, field, value)

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Final
 
 from models.offline.bank import Budget
 from models.offline.roles import Said, respond
+from state.json_values import JsonObject
 
 MEMORY_BYTES: Final = 768 << 20
 BASE_CPU_S: Final = 2.0
@@ -52,7 +53,7 @@ def main() -> None:
         gc.freeze()  # what is alive now are tables and caches: no later collection need look at them
 
 
-def _answer(asked: dict[str, Any]) -> bytes:
+def _answer(asked: JsonObject) -> bytes:
     budget = Budget(asked["budget"])
     cpu_s = BASE_CPU_S + budget.total / CANDIDATES_PER_CPU_S
     _end_after(cpu_s + LAST_CPU_S)
