@@ -53,6 +53,7 @@ class Stochastic:
 
     @property
     def closed(self) -> float:
+        """Share of each task's gap to 1 that the child closes."""
         return self.gain / (1 - self.rate)
 
     def _pair(self, rng: Random, index: int, parent: float, child: float) -> Pair:
@@ -133,11 +134,13 @@ def run_gate(simulator: Simulator, rule: GateRule, seeds: Sequence[int], name: s
 
 
 def interval(hits: int, n: int) -> str:
+    """Return a share with its 95 % interval, in percent."""
     low, high = wilson(hits, n)
     return f"{hits / n:.1%} ({low:.1%} to {high:.1%})"
 
 
 def false_acceptance(seeds: Sequence[int]) -> None:
+    """Print how often a gate accepts a child that is no better, by evaluator and cap."""
     print(f"\nUseless changes accepted, stated at most 5 %, {len(seeds)} seeds a cell, 95 % interval\n")
     print("| evaluator | " + " | ".join(f"cap {cap}" for cap in CAPS) + ' | minibatch of 3, ">" |')
     print("|---" * (len(CAPS) + 2) + "|")
@@ -158,11 +161,13 @@ def greater_than(simulator: Simulator, size: int, seeds: Sequence[int], name: st
 
 @cache
 def binomial(n: int, p: float) -> list[float]:
+    """Return the chances of 0 to n hits."""
     return [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
 
 
 @cache
 def sign_test_power(differing: int, share: float, alpha: float) -> float:
+    """Return how often a one-sided sign test, randomised to spend all of alpha, finds this share of wins."""
     spent = power = 0.0
     for fair, true in zip(reversed(binomial(differing, 0.5)), reversed(binomial(differing, share)), strict=True):
         if spent + fair > alpha:
@@ -189,6 +194,7 @@ def fixed_pairs(wins: float, losses: float, alpha: float, power: float) -> int:
 
 
 def power_table(seeds: Sequence[int], rule: GateRule) -> None:
+    """Print how often true gains are accepted, and at what cost beside a test of fixed size."""
     print(f"\nPower and cost, {rule.name}; {len(seeds)} seeds a row\n")
     print(
         "| evaluator | true gain | accepted | pairs, mean | rollouts, mean | fixed-size pairs, same error and power "
@@ -215,6 +221,7 @@ def power_table(seeds: Sequence[int], rule: GateRule) -> None:
 
 
 def effort_table(seeds: Sequence[int], rule: GateRule) -> None:
+    """Print the same for differences that are real numbers, beside a t test."""
     print("\nReal-valued differences (standard deviation 1)\n")
     print(
         "| true gain, standard deviations | accepted | pairs, mean | paired t test, pairs | saved on this child "
@@ -247,6 +254,7 @@ def normal_pairs(gain: float, alpha: float, power: float) -> float:
 
 
 def bare_rule_table(seeds: Sequence[int]) -> None:
+    """Print what a rule accepts that asks only for a greater sum over a minibatch."""
     print('\nA minibatch with ">": accepted\n')
     print("| evaluator | pairs | no change | +5 | +10 | +20 points |")
     print("|---" * 6 + "|")
@@ -258,6 +266,7 @@ def bare_rule_table(seeds: Sequence[int]) -> None:
 
 
 def many_candidates(seeds: Sequence[int], gates: int = 20) -> None:
+    """Print how often any of many useless children is accepted."""
     print(f"\n{gates} useless candidates in a row: runs with any false acceptance, mean false acceptances\n")
     print("| rule | any | mean |")
     print("|---|---|---|")
@@ -268,6 +277,7 @@ def many_candidates(seeds: Sequence[int], gates: int = 20) -> None:
 
 
 def main() -> None:
+    """Print every table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1000)
     seeds = range(parser.parse_args().seeds)

@@ -224,6 +224,7 @@ def report(by_seed: Sequence[dict[str, list[bool]]], rows: Sequence[str], *, fre
 
 
 def main() -> None:
+    """Learn with every seed and print the rows asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--fresh", type=int, nargs="+", default=[], help="instead of --seeds: a set of katas per seed")

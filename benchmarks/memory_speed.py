@@ -149,11 +149,13 @@ class Ratchet:
         self._draft, self._scope = Draft, Scope(user="u")
 
     def add(self, items: Sequence[tuple[str, str, int]]) -> None:
+        """Store texts with their ids and parts."""
         self._records.add(
             [self._draft(text=t, cause=i, scope=self._scope, attributes={"part": p}) for i, t, p in items]
         )
 
     def search(self, question: str, part: int | None) -> None:
+        """Ask once, of one part or of all."""
         from memory.recall import Search
 
         self._recall.search(Search(text=question, scope=self._scope, filters={} if part is None else {"part": part}))
@@ -168,6 +170,7 @@ class Chroma:
         self._collection = chromadb.PersistentClient(str(folder)).create_collection("benchmark")
 
     def add(self, items: Sequence[tuple[str, str, int]]) -> None:
+        """Store texts with their ids and parts."""
         ids, documents, parts = zip(*items, strict=True)
         self._collection.add(
             ids=list(ids), documents=list(documents), embeddings=[np.array(vector(text)) for text in documents],
@@ -175,6 +178,7 @@ class Chroma:
         )  # fmt: skip
 
     def search(self, question: str, part: int | None) -> None:
+        """Ask once, of one part or of all."""
         if part is None:
             self._collection.query(query_embeddings=[np.array(vector(question))], n_results=10)
         else:
@@ -206,10 +210,12 @@ class Mem0:
         self._memory = Memory.from_config({"vector_store": store, "history_db_path": str(folder / "history.db")})
 
     def add(self, items: Sequence[tuple[str, str, int]]) -> None:
+        """Store texts with their ids and parts."""
         for _, text, part in items:
             self._memory.add(text, user_id="u", metadata={"part": part}, infer=False)
 
     def search(self, question: str, part: int | None) -> None:
+        """Ask once, of one part or of all."""
         filters = {"user_id": "u"} if part is None else {"user_id": "u", "part": part}
         self._memory.search(question, filters=filters, top_k=10)
 
@@ -225,10 +231,12 @@ class InMemory:
         )
 
     def add(self, items: Sequence[tuple[str, str, int]]) -> None:
+        """Store texts with their ids and parts."""
         for key, text, part in items:
             self._store.put(("u",), key, {"text": text, "part": part})
 
     def search(self, question: str, part: int | None) -> None:
+        """Ask once, of one part or of all."""
         self._store.search(("u",), query=question, filter=None if part is None else {"part": part})
 
 

@@ -67,6 +67,7 @@ def print_speed(tasks: list[dict[str, str]], budget: int) -> None:
 
 
 def main() -> None:
+    """Print how many tasks the offline model solves, or how fast it is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--budget", type=int, default=20_000)

