@@ -24,6 +24,39 @@ Generated from the compiled graphs by `make docs`; do not edit. Every node is a 
 A node that runs again (a retry, a resume, a replay) has the same effect once: rows and memories have keyed causes.
 Large texts (messages, answers, programs, reports) are in the content store; the state holds their addresses, so that a
 checkpoint after every node stays small. `langgraph dev` opens `episode` and `learning_loop` from `langgraph.json`.
+
+## From Python
+
+The graphs are plain LangGraph. They need a context, `Context()` for the home and the settings of the working
+directory, and an episode's specification to begin with, which a saved episode has in its state.
+
+```python
+from langgraph.checkpoint.memory import InMemorySaver
+
+from graphs.episode import episode_graph
+from runtime.context import Context
+from workbench import Workbench
+
+bench, context = Workbench(".ratchet"), Context()
+saved = episode_graph().compile(checkpointer=bench.saver)
+episode_id = bench.thread_of("3f2a")  # the beginning of an episode's id
+for point in saved.get_state_history({"configurable": {"thread_id": episode_id}}):
+    print(point.next, list(point.values))
+
+graph = episode_graph().compile(checkpointer=InMemorySaver())
+mine = {"configurable": {"thread_id": "mine"}}
+start = {"episode": saved.get_state({"configurable": {"thread_id": episode_id}}).values["episode"]}
+for update in graph.stream(start, mine, context=context, interrupt_before=["execute"]):
+    print(update)
+attempts = graph.get_state(mine).values["attempts"]
+[code] = context.contents.put("def add(a, b):\n    return a + b\n")  # the state holds addresses of texts
+graph.update_state(mine, {"attempts": [*attempts[:-1], {**attempts[-1], "code": code}]})
+print(graph.invoke(None, mine, context=context)["reward"])
+```
+
+An episode that has its result teaches nobody when it is run again on another thread, so the finished run stays as it
+was. `fork` of `workbench` and `ratchet fork` do this with saved checkpoints and note where the copy comes from
+([replay.md](replay.md)).
 """
 
 

@@ -19,7 +19,7 @@ from nodes.review import review
 from nodes.reward import reward
 from runtime.context import Context
 from state.episode import EpisodeState
-from state.errors import ExhaustedError, TransientError
+from state.errors import ExhaustedError, SetupError, TransientError
 
 Node = TypeVar("Node", bound=Callable[..., Any])
 
@@ -60,6 +60,8 @@ def told(node: Node) -> Node:
 
     @functools.wraps(node)
     def telling(state: Any, runtime: Runtime[Context]) -> Any:
+        if runtime.context is None:
+            raise SetupError("the graph needs services: pass context=Context() of runtime.context when you run it")
         info = runtime.execution_info
         thread = info.thread_id if info else None
         runtime.context.events({"kind": "node_started", "node": node.__name__, "episode_id": thread or ""})

@@ -37,7 +37,8 @@ def check_model(name: str, base_url: str | None, key_variable: str | None) -> No
 def address_of(name: str, base_url: str | None) -> str | None:
     """Return the base URL a model is reached at: the given one, or its provider's variable; None: the provider's own.
 
-    Raises SetupError for an address that holds a password: addresses are stored in plain text.
+    Raises SetupError for an address that is none of a web server, or that holds a password: addresses are stored in
+    plain text.
     """
     provider = name.partition(":")[0]
     if provider not in PROVIDERS:
@@ -45,4 +46,6 @@ def address_of(name: str, base_url: str | None) -> str | None:
     found = base_url or next(filter(None, map(os.environ.get, PROVIDERS[provider][1])), None)
     if found and urlsplit(found).password:
         raise SetupError("the base URL holds a password, and addresses are stored: put it into the key's variable")
+    if found and urlsplit(found).scheme not in ("http", "https"):
+        raise SetupError(f"the base URL {found!r} is no address of a server: it begins with http:// or https://")
     return found

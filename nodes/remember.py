@@ -44,7 +44,8 @@ def remember(state: RememberReads, runtime: Runtime[Context]) -> RememberWrites:
     make the ids, so a replay writes nothing new.
     """
     episode = state["episode"]
-    if not episode["learn"] or ("decision" in state and not state["decision"]["approved"]):
+    is_rejected = "decision" in state and not state["decision"]["approved"]
+    if not episode["learn"] or is_rejected or _has_taught(episode, runtime):
         return {"remembered": []}
     context = runtime.context
     task = context.tasks.get(episode["task"])
@@ -54,6 +55,17 @@ def remember(state: RememberReads, runtime: Runtime[Context]) -> RememberWrites:
         drafts.append(_skill(state, task, context.contents.get(final["code"])))
         drafts += _recipe(state, task, final, context.contents)
     return {"remembered": context.memory.add_all(drafts)}
+
+
+def _has_taught(episode: EpisodeSpec, runtime: Runtime[Context]) -> bool:
+    """Tell whether an episode that has its result is tried again on another thread, as users do with `update_state`.
+
+    What it teaches now would change what the finished run remembers.
+    """
+    context, info = runtime.context, runtime.execution_info
+    if context.repeats_teach or info is None or info.thread_id in (None, episode["episode_id"]):
+        return False
+    return bool(context.ledger.find([episode["episode_id"]]))
 
 
 def _experience(state: RememberReads, task: Task) -> MemoryDraft:

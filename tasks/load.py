@@ -120,4 +120,5 @@ def _fields(line: bytes) -> dict[str, object]:
 def _kind_of(fields: dict[str, object]) -> type[TaskLine | HumanEvalLine | MbppLine]:
     if "test_list" in fields:
         return MbppLine
-    return HumanEvalLine if "test" in fields or "canonical_solution" in fields else TaskLine
+    is_humaneval = isinstance(fields.get("test"), str) or "canonical_solution" in fields
+    return HumanEvalLine if is_humaneval else TaskLine

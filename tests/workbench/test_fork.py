@@ -1,11 +1,15 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
 
 from benchmarks.loopback_model import LoopbackModel
 from checkpoints.history import fingerprint
 from checkpoints.lineage import Lineage, branch
+from graphs.episode import episode_graph
 from runtime.settings import load_settings
 from state.errors import PermanentError, SetupError
 from state.ledger import FinishedEpisode
@@ -30,6 +34,30 @@ def test_a_fork_from_a_changed_program_leaves_the_original_byte_for_byte_as_it_w
     assert (told.result, [s.node for s in told.story.stages][3:5]) == ("solved by a repair", ["reflect", "generate"])
     assert fingerprint(bench.saver, original) == before
     assert story(bench, original).result == "solved"
+
+
+def test_an_episode_that_is_run_again_on_a_thread_of_ones_own_takes_edits_and_teaches_nobody(
+    bench: Workbench, episodes: Episodes
+) -> None:
+    row = episodes["add/1"]
+    saved = episode_graph().compile(checkpointer=bench.saver)
+    spec = saved.get_state({"configurable": {"thread_id": row["episode_id"]}}).values["episode"]
+    context = bench.context(bench.settings_of(spec["run_id"]), bench.services.models)
+    known = context.memory.watermark()
+    mine: RunnableConfig = {"configurable": {"thread_id": "mine"}}
+    graph = episode_graph().compile(checkpointer=InMemorySaver())
+    graph.invoke({"episode": spec}, mine, context=context, interrupt_before=["execute"])  # type: ignore[arg-type]
+    [attempt] = graph.get_state(mine).values["attempts"]
+    [code] = context.contents.put("def add_1(x: int) -> int:\n    return 1 + x\n")
+    graph.update_state(mine, {"attempts": [{**attempt, "code": code}]})
+    end = graph.invoke(None, mine, context=context)
+    assert (end["attempts"][-1]["code"], end["reward"]["total"], end["remembered"]) == (code, row["reward"], [])
+    assert context.memory.watermark() == known
+
+
+def test_a_graph_without_a_context_says_what_it_needs() -> None:
+    with pytest.raises(SetupError, match=re.escape("pass context=Context()")):
+        episode_graph().compile().invoke({"episode": {}})  # type: ignore[typeddict-item]
 
 
 def test_lineage_is_told_in_both_directions_and_over_generations(bench: Workbench, episodes: Episodes) -> None:
