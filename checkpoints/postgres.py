@@ -1,5 +1,6 @@
 """Checkpoints in the home's PostgreSQL database: connections of their own, since their commits may be lazy."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -16,11 +17,13 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg_pool import ConnectionPool
 
-from checkpoints.joining import Joins, Waiting
+from checkpoints.joining import Waiting, can_wait
 from state.errors import LostConnectionError
 from state.json_values import JsonMapping, JsonObject
 from storage.engine import RESTART_S, Home, lock_key
 from storage.postgres import POOL_SIZE, connect, prepare
+
+log = logging.getLogger(__name__)
 
 _FIND = "SELECT 1 FROM checkpoints WHERE thread_id = %s AND checkpoint_ns = %s AND checkpoint_id = %s"
 
@@ -32,7 +35,7 @@ class _Kept:
     value: str | float
 
 
-class WholeSaver(Joins, PostgresSaver):
+class WholeSaver(PostgresSaver):
     """LangGraph's saver, in which every value goes through the serialiser, and with one commit per super-step.
 
     The stock one writes texts and numbers of top-level channels as JSON: 1e16 comes back as a whole number, infinity
@@ -58,26 +61,46 @@ class WholeSaver(Joins, PostgresSaver):
         values = checkpoint["channel_values"]
         kept = {name: _Kept(value) if isinstance(value, str | float) else value for name, value in values.items()}
         with get_connection(self.conn) as connection:  # one for both: it does not outlive a crash between them
-            _refuse_orphan(connection, config["configurable"])
+            try:
+                _refuse_orphan(connection, config["configurable"])
+            except LostConnectionError:
+                self.waiting.taken()  # it belongs to the checkpoint that is gone
+                raise
             bound = copy(self)
             bound.conn = connection
             return PostgresSaver.put(bound, config, {**checkpoint, "channel_values": kept}, metadata, new_versions)
 
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Save what a node wrote: together with the checkpoint that follows, where one does."""
+        if not can_wait(writes, task_id):
+            super().put_writes(config, writes, task_id, task_path)
+            return
+        at = config["configurable"]
+        place = (at["thread_id"], at["checkpoint_ns"], at["checkpoint_id"], task_id, task_path)
+        self.waiting.add(list(self._dump_writes(*place, writes)))
+
     def close(self) -> None:
         """Save what still waits."""
-        with self._cursor():
-            pass
+        try:
+            if self.waiting:
+                with self._cursor():
+                    pass
+        except psycopg.Error as error:
+            log.warning("a node will run again: what it wrote could not be saved", exc_info=error)
 
     @contextmanager
     def _cursor(self, *, pipeline: bool = False) -> Iterator[Cursor[DictRow]]:
-        with super()._cursor(pipeline=pipeline) as cursor, self.waiting.ended() as waiting:
-            for config, writes, task_id, task_path in waiting:  # in a pipeline: one transaction with what follows
-                at = config["configurable"]
-                place = (at["thread_id"], at["checkpoint_ns"], at["checkpoint_id"])
-                cursor.executemany(
-                    self.INSERT_CHECKPOINT_WRITES_SQL, self._dump_writes(*place, task_id, task_path, writes)
-                )
-            yield cursor
+        rows = self.waiting.taken()
+        try:
+            with super()._cursor(pipeline=pipeline) as cursor:
+                if rows:  # in a pipeline: one transaction with what follows
+                    cursor.executemany(self.INSERT_CHECKPOINT_WRITES_SQL, rows)
+                yield cursor
+        except psycopg.OperationalError:  # the connection broke: what was paid for is saved on the next one
+            self.waiting.add(rows)
+            raise
 
     def _dump_blobs(
         self, thread_id: str, checkpoint_ns: str, values: JsonObject, versions: ChannelVersions

@@ -86,7 +86,7 @@ def _decided(
     first: str, best: str, verdict: GateVerdict | None, ref: OptimizationRef, runtime: Runtime[Context]
 ) -> tuple[str, Decision | None]:
     """Return what is promoted, the first one without evidence for the best, and what a person decided, if asked."""
-    if not verdict or verdict["decision"] != "accept":
+    if best == first or not verdict or verdict["decision"] != "accept":
         return first, None
     decision = _asked(best, verdict, ref, runtime) if ref.get("ask") else None
     return best if decision is None or decision["approved"] else first, decision

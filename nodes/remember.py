@@ -63,7 +63,7 @@ def _has_taught(episode: EpisodeSpec, runtime: Runtime[Context]) -> bool:
     What it teaches now would change what the finished run remembers.
     """
     context, info = runtime.context, runtime.execution_info
-    if context.repeats_teach or info is None or info.thread_id in (None, episode["episode_id"]):
+    if info is None or info.thread_id in (None, episode["episode_id"]):
         return False
     return bool(context.ledger.find([episode["episode_id"]]))
 

@@ -72,8 +72,6 @@ class Context:
     """Where the periodic subgraphs of the learning loop keep their threads."""
     run_episodes: RunEpisodes = no_batches
     """Runs a batch; threads or another engine behind it."""
-    repeats_teach: bool = False
-    """Whether an episode that has its result teaches when it is run again on another thread; forks may be asked to."""
     at_hand: dict[str, object] = field(default_factory=dict)
     """What nodes of this process have read and may need again, by run; losing it loses time only."""
     events: Sink = ignore

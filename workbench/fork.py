@@ -160,7 +160,7 @@ class _Maker:
         home, embedder = self._bench.home, embedder_named(self.context.settings.embedder)
         memory = _MemoryOfFork(home, fork_id, embedder) if teach else MemoryApart(home, embedder=embedder)
         models = self._models(changes)
-        context = replace(self.context, memory=memory, models=models, repeats_teach=teach)
+        context = replace(self.context, memory=memory, models=models)
         graph = episode_graph()
         try:
             with untraced(), self._bench.home.naming_errors(CHECKPOINT_FILE):

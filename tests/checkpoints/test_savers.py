@@ -1,9 +1,11 @@
 import sqlite3
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -202,12 +204,46 @@ def test_what_waits_for_a_checkpoint_is_read_by_its_own_saver_and_kept_when_that
     close_saver(saver)
 
 
-def test_what_waits_is_not_lost_when_it_cannot_be_saved(sqlite_home: Home, sqlite_saver: JoiningSqliteSaver) -> None:
+def test_what_cannot_be_saved_is_refused_when_it_is_written_and_troubles_no_other_thread(
+    home: Home, saver: Saver
+) -> None:
+    place = begun(saver)
+    with pytest.raises(TypeError, match="64-bit"):
+        saver.put_writes(place, [("said", 2**70)], "task")
+    assert saver.get_tuple({"configurable": {"thread_id": "another"}}) is None
+    saver.put(place, empty_checkpoint(), {}, {})
+    assert seen_elsewhere(home, place) == []
+
+
+def test_where_there_is_no_room_neither_the_writes_nor_the_checkpoint_are_saved(
+    sqlite_home: Home, sqlite_saver: JoiningSqliteSaver
+) -> None:
     place = begun(sqlite_saver)
     sqlite_saver.put_writes(place, [("said", "a" * 10_000_000)], "task")
     sqlite_saver.conn.execute("PRAGMA max_page_count=1")
     with pytest.raises(sqlite3.OperationalError, match="full"):
         sqlite_saver.put(place, empty_checkpoint(), {}, {})
     sqlite_saver.conn.execute("PRAGMA max_page_count=100000")
-    sqlite_saver.put(place, empty_checkpoint(), {}, {})
-    assert seen_elsewhere(sqlite_home, place) == [("said", "a" * 10_000_000)]
+    last = sqlite_saver.get_tuple({"configurable": {"thread_id": "t"}})
+    assert last is not None
+    assert last.config["configurable"]["checkpoint_id"] == place["configurable"]["checkpoint_id"]
+    assert seen_elsewhere(sqlite_home, place) == []
+
+
+def test_what_a_broken_connection_kept_from_being_saved_is_saved_on_the_next_one(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    home = open_home(tmp_path, postgres_database)
+    saver: Any = open_saver(home)
+    place = begun(saver)
+    saver.put_writes(place, [WRITTEN], "task")
+    with saver.conn.connection() as connection:
+        broken = copy(saver)
+        broken.conn = connection
+        connection.close()
+        with pytest.raises(psycopg.OperationalError):
+            broken.get_tuple(place)
+    found = saver.get_tuple(place)
+    assert [(channel, value) for _, channel, value in found.pending_writes] == [WRITTEN]
+    close_saver(saver)
+    home.close()
